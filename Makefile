@@ -1,0 +1,62 @@
+# `make run` and `make test` are all one needs; `make help` lists the rest.
+SHELL = /bin/sh
+.DEFAULT_GOAL = help
+VENV = .venv
+MINUTES = 30
+PYTHON_BIN = $(VENV)/bin/python
+RUNTIME = @VENV="$(VENV)" sh tools/bootstrap.sh run
+DEV = @VENV="$(VENV)" sh tools/bootstrap.sh dev
+WITH_POSTGRESQL = $(PYTHON_BIN) -m tests.with_postgresql
+
+.PHONY: help run test test-fast check lint deploy-check soak bench clean
+
+help: ## Say what each command does
+	@printf '\nAn object store in one command. Needs Python 3.11+ and make.\n\n'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[36mmake %-10s\033[0m %s\n", $$1, $$2}' Makefile
+	@printf '\nSettings come from the environment or .env (see .env.example).\n\n'
+
+run: ## Start the store on http://localhost:8080 (another port: PORT=8081 make run)
+	$(RUNTIME)
+	@exec $(PYTHON_BIN) manage.py serve
+
+test: ## Run all tests, on SQLite and on PostgreSQL, and hold the coverage
+	$(DEV)
+	@rm -f .coverage .coverage.*
+	unset TEST_DATABASE_URL DATABASE_URL; COVERAGE_FILE=.coverage.sqlite $(PYTHON_BIN) -m coverage run -m pytest
+	COVERAGE_FILE=.coverage.postgresql $(WITH_POSTGRESQL) $(PYTHON_BIN) -m coverage run -m pytest -m "not sqlite_only and not tooling"
+	@$(PYTHON_BIN) -m coverage combine --quiet .coverage.sqlite .coverage.postgresql
+	$(PYTHON_BIN) -m coverage report
+
+test-fast: ## Run the tests that need no server, on SQLite, in under a minute
+	$(DEV)
+	unset TEST_DATABASE_URL DATABASE_URL; $(PYTHON_BIN) -m pytest -q -m "not e2e and not race and not tooling"
+
+check: lint deploy-check test ## Do all that CI does: lint, types, imports, templates, deploy checks, tests
+
+lint: ## Check style, types, import rules, templates and migrations
+	$(DEV)
+	$(PYTHON_BIN) -m ruff check .
+	$(PYTHON_BIN) -m ruff format --check .
+	ENV_FILE=/dev/null SECRET_KEY=only-for-reading-the-types-never-for-serving $(PYTHON_BIN) -m mypy
+	$(VENV)/bin/lint-imports
+	$(PYTHON_BIN) -m djlint templates --check --lint --quiet
+	DJANGO_SETTINGS_MODULE=tests.settings $(PYTHON_BIN) manage.py makemigrations --check --dry-run
+
+deploy-check: ## Run Django's deploy checks with the settings of a production node
+	$(DEV)
+	$(WITH_POSTGRESQL) sh -c 'ENV_FILE=/dev/null DATABASE_URL="$$TEST_DATABASE_URL" BIND=0.0.0.0 \
+	ALLOWED_HOSTS=store.example.com SECRET_KEY="$$($(PYTHON_BIN) -c "import secrets; print(secrets.token_urlsafe(50))")" \
+	$(PYTHON_BIN) manage.py check --deploy --fail-level WARNING --database default'
+
+soak: ## Race writers, deleters, readers and sweepers for long: make soak MINUTES=30
+	$(DEV)
+	unset TEST_DATABASE_URL DATABASE_URL; MINUTES=$(MINUTES) $(PYTHON_BIN) -m tests.races.soak
+	MINUTES=$(MINUTES) $(WITH_POSTGRESQL) $(PYTHON_BIN) -m tests.races.soak
+
+bench: ## Measure this machine, each number beside its limit
+	$(DEV)
+	$(PYTHON_BIN) -m bench
+
+clean: ## Remove the environment and caches; the store's data stays
+	rm -rf "$(VENV)" staticfiles .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,65 @@
+"""What a place for bytes must do, and which one this process uses."""
+
+import functools
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from django.conf import settings
+
+from objects_app.blobs.filesystem import FilesystemBackend
+from objects_app.blobs.ingest import Spool
+from objects_app.blobs.layout import StoredBlob
+
+
+class BlobBackend(Protocol):
+    """Bytes by digest. Every method may raise StorageUnavailable.
+
+    A digest is 64 lowercase hexadecimal digits; anything else is a ValueError.
+    """
+
+    @property
+    def name(self) -> str:
+        """What clients are told, as in `"storage": "filesystem"`."""
+
+    @property
+    def spool_dir(self) -> Path:
+        """Where `receive` shall spool bodies meant for this backend."""
+
+    def write(self, sha256: str, spool: Spool) -> None:
+        """Store the spool's bytes; durable when it returns, replacing what was there.
+
+        Until then a reader sees the bytes that were there before, or none. The spool
+        stays as it was. Writers of one digest may come at the same time.
+        """
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Return a reader at the first byte, with a `fileno()`; the caller closes it.
+
+        Raises BytesMissing. A `delete` does not disturb a reader that is open.
+        """
+
+    def stat(self, sha256: str) -> int | None:
+        """Return the size in bytes, None when nothing is stored."""
+
+    def delete(self, sha256: str) -> None:
+        """Remove the bytes if they are there. Only the sweep may ask for it."""
+
+    def walk(self) -> Iterator[StoredBlob]:
+        """Yield all that is stored, by digest, reading on as the caller does."""
+
+    def clock(self) -> datetime:
+        """Return the time by the clock that sets `StoredBlob.modified`."""
+
+    def clear_spool(self, older_than_seconds: float) -> int:
+        """Remove spools that nobody wrote to for so long; return how many."""
+
+    def check(self) -> None:
+        """Return after writing and reading something back, or raise."""
+
+
+@functools.cache
+def backend() -> BlobBackend:
+    """Return this process's backend, the one the settings name."""
+    return FilesystemBackend(Path(settings.DATA_DIR))

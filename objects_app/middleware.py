@@ -1,0 +1,61 @@
+"""What happens around every request. Functions, innermost last in the settings."""
+
+import secrets
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+from objects_app.access.principals import authenticate
+from objects_app.rest import problems
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+# Load balancers ask these by address; they tell nothing that needs protection.
+_ANY_HOST = frozenset({"/healthz", "/readyz"})
+
+
+def identity(get_response: Handler) -> Handler:
+    """Give every request an id; name it and this node on every response."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        request.request_id = secrets.token_hex(16)  # type: ignore[attr-defined]
+        response = get_response(request)
+        response["X-Node-Id"] = settings.NODE_ID
+        response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+    return middleware
+
+
+def problem_responses(get_response: Handler) -> Handler:
+    """Turn whatever is raised inside into problem JSON (RFC 9457)."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        try:
+            return get_response(request)
+        except Exception as error:  # noqa: BLE001 the last one to see it: log and map
+            return problems.response(request, error)
+
+    return middleware
+
+
+def allowed_host(get_response: Handler) -> Handler:
+    """Refuse other hosts than ALLOWED_HOSTS: else DNS rebinding reaches the store."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info not in _ANY_HOST:
+            request.get_host()
+        return get_response(request)
+
+    return middleware
+
+
+def principal(get_response: Handler) -> Handler:
+    """Say who is asking, as `request.principal`."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        request.principal = authenticate(request)  # type: ignore[attr-defined]
+        return get_response(request)
+
+    return middleware

@@ -1,0 +1,80 @@
+"""Which bucket names and keys exist: S3's rules, and the order of keys."""
+
+import re
+from ipaddress import IPv4Address
+
+from objects_app.errors import InvalidBucketName, InvalidKey
+
+KEY_MAX_BYTES = 1024
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+_RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_LAST_CHARACTER = "\U0010ffff"
+
+
+def check_bucket_name(name: str) -> str:
+    """Return `name` if S3's rules for general purpose buckets allow it.
+
+    Raises InvalidBucketName with the rule that is broken.
+    """
+    if not _BUCKET.fullmatch(name):
+        raise InvalidBucketName(
+            "Use 3 to 63 lowercase letters, digits, dots and hyphens, with a letter "
+            "or digit first and last."
+        )
+    if ".." in name:
+        raise InvalidBucketName("Two dots may not stand beside each other.")
+    if _is_ipv4(name):
+        raise InvalidBucketName("A bucket name may not look like an IP address.")
+    if name.startswith(_RESERVED_PREFIXES) or name.endswith(_RESERVED_SUFFIXES):
+        raise InvalidBucketName(
+            f"S3 reserves the prefixes {', '.join(_RESERVED_PREFIXES)} and the "
+            f"suffixes {', '.join(_RESERVED_SUFFIXES)}."
+        )
+    return name
+
+
+def _is_ipv4(name: str) -> bool:
+    try:
+        IPv4Address(name)
+    except ValueError:
+        return bool(re.fullmatch(r"\d+\.\d+\.\d+\.\d+", name))
+    return True
+
+
+def decode_key(raw: bytes) -> str:
+    """Return the key that the percent-decoded bytes spell, never normalised.
+
+    Raises InvalidKey unless they are 1 to 1024 bytes of UTF-8 without NUL.
+    """
+    if not raw:
+        raise InvalidKey("The key is empty: name the object after `/objects/`.")
+    if len(raw) > KEY_MAX_BYTES:
+        raise InvalidKey(
+            f"The key has {len(raw)} bytes; at most {KEY_MAX_BYTES} are allowed."
+        )
+    if b"\0" in raw:
+        raise InvalidKey("The key holds a NUL byte (%00): leave it out.")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidKey(
+            f"The key is not UTF-8 at byte {error.start}: percent-encode its UTF-8 form."
+        ) from error
+
+
+def prefix_end(prefix: str) -> str | None:
+    """Return the first string after all that start with `prefix`; None if none is."""
+    head = prefix.rstrip(_LAST_CHARACTER)
+    if not head:
+        return None
+    following = ord(head[-1]) + 1
+    if 0xD800 <= following <= 0xDFFF:  # surrogates are no characters of UTF-8
+        following = 0xE000
+    return head[:-1] + chr(following)
+
+
+def after_prefix(prefix: str) -> str:
+    """Return a string that sorts after every key that starts with `prefix`."""
+    return prefix + _LAST_CHARACTER * (KEY_MAX_BYTES // 4)

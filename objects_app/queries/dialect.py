@@ -1,0 +1,85 @@
+"""What each database must be able to do; the protocol's steps (DESIGN section 5)."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from objects_app.queries.rows import (
+    Actor,
+    Claim,
+    Committed,
+    Deleted,
+    Marked,
+    NewObject,
+    Preconditions,
+)
+
+
+class Dialect(Protocol):
+    """The functions of `postgresql.py` and `sqlite.py`.
+
+    Each is one transaction. Every one raises django.db.DatabaseError when the database
+    cannot answer, and then has changed nothing.
+    """
+
+    def claim(self, *, sha256: str, size: int, trust_seconds: int) -> Claim | None:
+        """Read the blob's row, or insert it as claimed. None: run it again."""
+
+    def commit(
+        self,
+        *,
+        claim: Claim,
+        new: NewObject,
+        conditions: Preconditions,
+        wrote: bool,
+        by: Actor,
+    ) -> Committed | None:
+        """Mark the blob, upsert the object, append the journal row.
+
+        `wrote`: the bytes were written or seen by this request, so the mark may rescue a
+        condemned blob. None: the claim is void, nothing was written; claim again.
+        """
+
+    def delete_object(
+        self,
+        *,
+        bucket_id: int,
+        bucket_name: str,
+        key: str,
+        conditions: Preconditions,
+        by: Actor,
+    ) -> Deleted | None:
+        """Delete the latest version's row, never its blob's. None: no such key."""
+
+    def condemn_candidates(
+        self, *, above_id: int, window: int, claim_age_seconds: float
+    ) -> list[int]:
+        """Ids in (above_id, above_id + window] that nothing refers to."""
+
+    def condemn(self, *, ids: Sequence[int], claim_age_seconds: float) -> int:
+        """Condemn those of `ids` that are still eligible; return how many."""
+
+    def mark(
+        self, *, grace_seconds: float, lease_seconds: float, limit: int
+    ) -> tuple[list[Marked], int]:
+        """Take up to `limit` blobs to delete; also return how many were rescued."""
+
+    def drop(self, marked: Marked) -> bool:
+        """Drop the row, if its `deleting_since` is still ours."""
+
+    def adopt_orphan(self, *, sha256: str, size: int) -> Marked | None:
+        """Insert bytes without a row as condemned and deleting. None: it has a row."""
+
+    def fold_journal(self) -> int:
+        """Add the journal's settled rows to the totals; return how many."""
+
+    def recount(self) -> None:
+        """Make the totals from the objects' rows, all journal rows folded.
+
+        Writers wait meanwhile.
+        """
+
+    def totals_unfolded(self) -> str:
+        """Return the condition that selects unfolded rows of journal_entry `j`."""
+
+    def position_function(self) -> str:
+        """Return the name of the function (text, part) -> 1-based position or 0."""

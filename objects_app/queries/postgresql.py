@@ -1,0 +1,437 @@
+"""The protocol's SQL for PostgreSQL, READ COMMITTED, one statement a step.
+
+Parameters are cast where the server cannot infer their type: with server-side binding
+psycopg sends text as unknown and small integers as smallint.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from django.db import connection, transaction
+
+from objects_app.queries.rows import (
+    Actor,
+    BlobState,
+    Claim,
+    Committed,
+    Deleted,
+    Marked,
+    NewObject,
+    Preconditions,
+)
+
+# Reads first: a hit takes no lock and writes no WAL. Only an insert commits
+# asynchronously: a claim lost in a crash sends its commit back here. When somebody's
+# insert commits between our look and our insert, neither part has a row: run it again.
+_CLAIM = """
+WITH found AS MATERIALIZED (
+  SELECT id, created_at, verified_at IS NOT NULL AS once_verified,
+    CASE
+      WHEN deleting_since IS NOT NULL THEN 'deleting'
+      WHEN condemned_at IS NOT NULL THEN 'condemned'
+      WHEN verified_at IS NULL THEN 'claimed'
+      WHEN verified_at > clock_timestamp() - make_interval(secs => %(trust)s::float8)
+        THEN 'live'
+      ELSE 'untrusted'
+    END AS state
+  FROM blob WHERE sha256 = %(sha256)s
+), inserted AS (
+  INSERT INTO blob (sha256, size, created_at)
+  SELECT %(sha256)s, %(size)s::bigint, clock_timestamp()
+  FROM set_config('synchronous_commit', 'off', true)
+  WHERE NOT EXISTS (SELECT FROM found)
+  ON CONFLICT (sha256) DO NOTHING
+  RETURNING id, created_at, false, 'claimed'
+)
+SELECT * FROM found UNION ALL SELECT * FROM inserted
+"""
+
+# The row as claimed: after a crash that lost an asynchronous claim the database may
+# hand its id to other content, so id, digest and creation time must all agree.
+_AS_CLAIMED = "id = %(blob_id)s AND sha256 = %(sha256)s AND created_at = %(claimed_at)s"
+
+# A request that has seen the bytes rescues a condemned blob by this very update.
+_MARK_SEEN = f"""
+  UPDATE blob SET verified_at = clock_timestamp(), condemned_at = NULL
+  WHERE {_AS_CLAIMED} AND deleting_since IS NULL RETURNING id
+"""
+
+# A trusted hit writes nothing. FOR KEY SHARE would let a sweeper condemn meanwhile.
+_MARK_TRUSTED = f"""
+  SELECT id FROM blob
+  WHERE {_AS_CLAIMED} AND condemned_at IS NULL AND verified_at IS NOT NULL FOR SHARE
+"""
+
+_NEW_VALUES = {
+    "bucket_id": "%(bucket_id)s::bigint",
+    "key": "%(key)s",
+    "blob_id": "b.id",
+    "sha256": "%(sha256)s",
+    "size": "%(size)s::bigint",
+    "etag": "%(etag)s",
+    "content_type": "%(content_type)s",
+    "headers": "%(headers)s::jsonb",
+    "metadata": "%(metadata)s::jsonb",
+    "tags": "'{}'::jsonb",
+    "node_id": "%(node_id)s",
+}
+
+# The deltas come from the locked, latest row: prev_size reads `stored_object`, which in
+# a SELECT of the same statement would still be the snapshot's. `excluded.created_at`
+# dates from before the wait for that lock, so time is taken again under it.
+_OVERWRITE = (
+    "prev_size = stored_object.size, prev_blob_id = stored_object.blob_id,"
+    " created_at = greatest(clock_timestamp(),"
+    " stored_object.created_at + interval '1 microsecond')"
+)
+
+_RETURNING = "RETURNING stored_object.id, created_at, prev_size, prev_blob_id, size"
+
+_INSERT = f"""
+  INSERT INTO stored_object ({", ".join(_NEW_VALUES)},
+    version_id, is_latest, is_delete_marker, created_at)
+  SELECT {", ".join(_NEW_VALUES.values())}, 'null', true, false, clock_timestamp()
+  FROM b ON CONFLICT (bucket_id, key) WHERE is_latest
+"""
+
+_JOURNAL_COLUMNS = (
+    "bucket_id, bucket_name, key, version_id, operation, objects_delta, bytes_delta,"
+    " sha256, old_blob_id, actor, node_id, request_id"
+)
+
+
+def claim(*, sha256: str, size: int, trust_seconds: int) -> Claim | None:
+    """See Dialect.claim."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, {"sha256": sha256, "size": size, "trust": trust_seconds})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    id_, created_at, once_verified, state = row
+    return Claim(id_, sha256, created_at, BlobState(state), once_verified)
+
+
+def commit(
+    *,
+    claim: Claim,
+    new: NewObject,
+    conditions: Preconditions,
+    wrote: bool,
+    by: Actor,
+) -> Committed | None:
+    """See Dialect.commit."""
+    parameters = {
+        **new._asdict(),
+        **_condition_parameters(conditions),
+        "headers": json.dumps(new.headers),
+        "metadata": json.dumps(new.metadata),
+        "blob_id": claim.id,
+        "claimed_at": claim.created_at,
+        "actor": by.label,
+        "node_id": by.node_id,
+        "request_id": by.request_id,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _commit_statement(wrote=wrote, shape=_shape(conditions)), parameters
+        )
+        row = cursor.fetchone()
+    return Committed(*row) if row else None
+
+
+@cache
+def _commit_statement(*, wrote: bool, shape: tuple[bool | str, ...]) -> str:
+    """Return one of the few texts the commit has, so that each stays prepared."""
+    return f"""
+WITH b AS MATERIALIZED ({_MARK_SEEN if wrote else _MARK_TRUSTED}),
+o AS ({_upsert(shape)} {_RETURNING}),
+s AS (
+  DELETE FROM segment USING o
+  WHERE segment.object_id = o.id AND o.prev_size IS NOT NULL
+),
+j AS (
+  INSERT INTO journal_entry ({_JOURNAL_COLUMNS})
+  SELECT %(bucket_id)s::bigint, %(bucket_name)s, %(key)s, 'null', 'put',
+    (prev_size IS NULL)::int, size - coalesce(prev_size, 0), %(sha256)s, prev_blob_id,
+    %(actor)s, %(node_id)s, %(request_id)s
+  FROM o
+)
+SELECT o.created_at, o.prev_size IS NOT NULL FROM b LEFT JOIN o ON true
+"""
+
+
+def _shape(conditions: Preconditions) -> tuple[bool | str, ...]:
+    """Which conditions were sent: they choose the statement, not its values."""
+
+    def sent(tags: tuple[str, ...] | None) -> str:
+        return "" if tags is None else "any" if tags == ("*",) else "tags"
+
+    return (
+        sent(conditions.if_match),
+        sent(conditions.if_none_match),
+        conditions.if_unmodified_since is not None,
+    )
+
+
+def _condition_parameters(conditions: Preconditions) -> dict[str, Any]:
+    return {
+        "if_match": list(conditions.if_match or ()),
+        "if_none_match": list(conditions.if_none_match or ()),
+        "unmodified_since": conditions.if_unmodified_since,
+    }
+
+
+def _condition(shape: tuple[bool | str, ...]) -> str:
+    """Return the conditions on a present row, in RFC 9110 13.2.2's order."""
+    if_match, if_none_match, unmodified_since = shape
+    terms = ["true"]
+    if if_match == "tags":
+        terms.append("stored_object.etag = ANY(%(if_match)s::text[])")
+    elif not if_match and unmodified_since:
+        terms.append(
+            "date_trunc('second', stored_object.created_at)"
+            " <= %(unmodified_since)s::timestamptz"
+        )
+    if if_none_match == "any":
+        terms.append("false")
+    elif if_none_match == "tags":
+        terms.append("NOT stored_object.etag = ANY(%(if_none_match)s::text[])")
+    return " AND ".join(terms)
+
+
+def _upsert(shape: tuple[bool | str, ...]) -> str:
+    if_match, if_none_match, _ = shape
+    if if_match:
+        assignments = ", ".join(
+            f"{column} = {value}"
+            for column, value in _NEW_VALUES.items()
+            if column not in {"bucket_id", "key"}
+        )
+        return f"""
+  UPDATE stored_object SET {_OVERWRITE}, {assignments} FROM b
+  WHERE bucket_id = %(bucket_id)s::bigint AND key = %(key)s AND is_latest
+    AND {_condition(shape)}
+"""
+    if if_none_match == "any":
+        return f"{_INSERT} DO NOTHING"
+    assignments = ", ".join(
+        f"{column} = excluded.{column}"
+        for column in _NEW_VALUES
+        if column not in {"bucket_id", "key"}
+    )
+    return (
+        f"{_INSERT} DO UPDATE SET {_OVERWRITE}, {assignments} WHERE {_condition(shape)}"
+    )
+
+
+def delete_object(
+    *,
+    bucket_id: int,
+    bucket_name: str,
+    key: str,
+    conditions: Preconditions,
+    by: Actor,
+) -> Deleted | None:
+    """See Dialect.delete_object."""
+    parameters = {
+        **_condition_parameters(conditions),
+        "bucket_id": bucket_id,
+        "bucket_name": bucket_name,
+        "key": key,
+        "actor": by.label,
+        "node_id": by.node_id,
+        "request_id": by.request_id,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_delete_statement(_shape(conditions)), parameters)
+        size, existed = cursor.fetchone()
+    if size is None:
+        return Deleted(removed=False, size=0) if existed else None
+    return Deleted(removed=True, size=size)
+
+
+@cache
+def _delete_statement(shape: tuple[bool | str, ...]) -> str:
+    return f"""
+WITH d AS (
+  DELETE FROM stored_object
+  WHERE bucket_id = %(bucket_id)s::bigint AND key = %(key)s AND is_latest
+    AND {_condition(shape)}
+  RETURNING id, size, sha256, blob_id
+), s AS (
+  DELETE FROM segment USING d WHERE segment.object_id = d.id
+), j AS (
+  INSERT INTO journal_entry ({_JOURNAL_COLUMNS})
+  SELECT %(bucket_id)s::bigint, %(bucket_name)s, %(key)s, 'null', 'delete',
+    -1, -size, sha256, blob_id, %(actor)s, %(node_id)s, %(request_id)s
+  FROM d
+)
+SELECT (SELECT size FROM d), EXISTS (
+  SELECT FROM stored_object
+  WHERE bucket_id = %(bucket_id)s::bigint AND key = %(key)s AND is_latest
+    AND NOT {_condition(shape)}
+)
+"""
+
+
+_REFERRED = """(
+    EXISTS (SELECT FROM stored_object WHERE blob_id = blob.id)
+    OR EXISTS (SELECT FROM segment WHERE blob_id = blob.id)
+    OR EXISTS (SELECT FROM upload_part WHERE blob_id = blob.id))"""
+
+_CONDEMNABLE = f"""condemned_at IS NULL
+  AND (verified_at IS NOT NULL OR created_at
+    < clock_timestamp() - make_interval(secs => %(claim_age)s::float8))
+  AND NOT {_REFERRED}"""
+
+
+def condemn_candidates(
+    *, above_id: int, window: int, claim_age_seconds: float
+) -> list[int]:
+    """See Dialect.condemn_candidates."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM blob WHERE id > %(above)s::bigint"
+            " AND id <= %(above)s::bigint + %(window)s::bigint"
+            f" AND {_CONDEMNABLE} ORDER BY id",
+            {"above": above_id, "window": window, "claim_age": claim_age_seconds},
+        )
+        return [id_ for (id_,) in cursor.fetchall()]
+
+
+def condemn(*, ids: Sequence[int], claim_age_seconds: float) -> int:
+    """See Dialect.condemn. Rows that somebody holds are left for the next sweep."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE blob SET condemned_at = clock_timestamp() WHERE id IN ("
+            "SELECT id FROM blob WHERE id = ANY(%(ids)s::bigint[])"
+            f" AND {_CONDEMNABLE} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)",
+            {"ids": list(ids), "claim_age": claim_age_seconds},
+        )
+        return cursor.rowcount
+
+
+# Under READ COMMITTED an UPDATE that waited for a lock re-checks its own row but
+# evaluates EXISTS on other tables with its old snapshot. So: lock in one statement,
+# look for references in the next, whose snapshot is newer than every lock.
+_MARK_LOCK = """
+SELECT id FROM blob
+WHERE (deleting_since IS NULL
+    AND condemned_at <= clock_timestamp() - make_interval(secs => %(grace)s::float8))
+  OR deleting_since <= clock_timestamp() - make_interval(secs => %(lease)s::float8)
+ORDER BY id LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
+"""
+
+_MARK_DECIDE = f"""
+UPDATE blob SET
+  condemned_at = CASE WHEN look.referred THEN NULL ELSE condemned_at END,
+  deleting_since = CASE WHEN look.referred THEN NULL ELSE clock_timestamp() END
+FROM (SELECT id, {_REFERRED} AS referred FROM blob WHERE id = ANY(%(ids)s::bigint[])) look
+WHERE blob.id = look.id
+RETURNING blob.id, sha256, size, deleting_since
+"""
+
+
+def mark(
+    *, grace_seconds: float, lease_seconds: float, limit: int
+) -> tuple[list[Marked], int]:
+    """See Dialect.mark."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            _MARK_LOCK, {"grace": grace_seconds, "lease": lease_seconds, "limit": limit}
+        )
+        ids = [id_ for (id_,) in cursor.fetchall()]
+        if not ids:
+            return [], 0
+        cursor.execute(_MARK_DECIDE, {"ids": ids})
+        rows = [Marked(*row) for row in cursor.fetchall()]
+    marked = [row for row in rows if row.deleting_since is not None]
+    return marked, len(rows) - len(marked)
+
+
+def drop(marked: Marked) -> bool:
+    """See Dialect.drop."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM blob WHERE id = %s AND deleting_since = %s",
+            [marked.id, marked.deleting_since],
+        )
+        return cursor.rowcount == 1
+
+
+def adopt_orphan(*, sha256: str, size: int) -> Marked | None:
+    """See Dialect.adopt_orphan."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO blob (sha256, size, created_at, condemned_at, deleting_since)"
+            " SELECT %s, %s::bigint, t, t, t FROM clock_timestamp() t"
+            " ON CONFLICT (sha256) DO NOTHING"
+            " RETURNING id, sha256, size, deleting_since",
+            [sha256, size],
+        )
+        row = cursor.fetchone()
+    return Marked(*row) if row else None
+
+
+_WATERMARK = "coalesce((SELECT position FROM journal_watermark WHERE id = 1), 0)"
+
+# Rows below xmin are settled: committed and in this snapshot, or rolled back.
+_FOLD = f"""
+WITH h AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin),
+settled AS (
+  SELECT bucket_id, objects_delta, bytes_delta FROM journal_entry, h
+  WHERE xid >= {_WATERMARK}::text::xid8 AND xid < h.xmin
+), added AS (
+  INSERT INTO bucket_totals (bucket_id, objects_total, bytes_total)
+  SELECT bucket_id, sum(objects_delta), sum(bytes_delta) FROM settled GROUP BY bucket_id
+  ON CONFLICT (bucket_id) DO UPDATE SET
+    objects_total = bucket_totals.objects_total + excluded.objects_total,
+    bytes_total = bucket_totals.bytes_total + excluded.bytes_total
+), moved AS (
+  INSERT INTO journal_watermark (id, position) SELECT 1, xmin::text::bigint FROM h
+  ON CONFLICT (id) DO UPDATE SET position = excluded.position
+)
+SELECT count(*) FROM settled
+"""
+
+
+def fold_journal() -> int:
+    """See Dialect.fold_journal. Folds wait for each other; readers and writers do not."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE journal_watermark IN EXCLUSIVE MODE")
+        cursor.execute(_FOLD)
+        return int(cursor.fetchone()[0])
+
+
+def recount() -> None:
+    """See Dialect.recount. Restored rows carry another server's xids: they become 0."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute("LOCK TABLE journal_watermark IN EXCLUSIVE MODE")
+        cursor.execute(
+            "LOCK TABLE stored_object, journal_entry IN SHARE ROW EXCLUSIVE MODE"
+        )
+        cursor.execute("UPDATE journal_entry SET xid = '0' WHERE xid <> '0'")
+        cursor.execute("DELETE FROM bucket_totals")
+        cursor.execute(
+            "INSERT INTO bucket_totals (bucket_id, objects_total, bytes_total)"
+            " SELECT bucket_id, count(*), sum(size) FROM stored_object"
+            " WHERE is_latest AND NOT is_delete_marker GROUP BY bucket_id"
+        )
+        cursor.execute(
+            "INSERT INTO journal_watermark (id, position)"
+            " SELECT 1, pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+            " ON CONFLICT (id) DO UPDATE SET position = excluded.position"
+        )
+
+
+def totals_unfolded() -> str:
+    """See Dialect.totals_unfolded."""
+    return f"j.xid >= {_WATERMARK}::text::xid8"
+
+
+def position_function() -> str:
+    """See Dialect.position_function."""
+    return "strpos"

@@ -1,0 +1,179 @@
+"""What the data plane's SQL takes and gives."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+
+# A time as the database gave it, for handing back only: SQLite's is text.
+Moment = datetime | str
+
+
+class Actor(NamedTuple):
+    """Who did it, for the journal."""
+
+    label: str
+    node_id: str
+    request_id: str
+
+
+class BucketRow(NamedTuple):
+    """A bucket with all that deciding about access needs."""
+
+    id: int
+    name: str
+    owner_id: int | None
+    visibility: str
+    created_at: datetime
+
+
+class ObjectRow(NamedTuple):
+    """The latest version of a key, complete: GET needs no other statement."""
+
+    id: int
+    bucket_id: int
+    key: str
+    version_id: str
+    blob_id: int | None
+    sha256: str
+    size: int
+    etag: str
+    content_type: str
+    headers: dict[str, str]
+    metadata: dict[str, str]
+    node_id: str
+    created_at: datetime
+
+
+class ListedEntry(NamedTuple):
+    """One line of a listing: an object, or a common prefix (then `key` is it)."""
+
+    is_prefix: bool
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    sha256: str
+    content_type: str
+    version_id: str
+    created_at: datetime
+    node_id: str
+
+    @classmethod
+    def common_prefix(cls, bucket: str, prefix: str) -> Self:
+        """Return the line that stands for all keys under `prefix`."""
+        return cls(True, bucket, prefix, 0, "", "", "", "", datetime.min, "")
+
+
+class BlobState(StrEnum):
+    """Where a blob is in its life (the drawing is in services/objects.py)."""
+
+    CLAIMED = "claimed"
+    LIVE = "live"
+    UNTRUSTED = "untrusted"
+    CONDEMNED = "condemned"
+    DELETING = "deleting"
+
+
+class Claim(NamedTuple):
+    """A blob's row as the claim saw it; commit finds it by all three identities."""
+
+    id: int
+    sha256: str
+    created_at: Moment
+    state: BlobState
+    once_verified: bool
+
+
+class Preconditions(NamedTuple):
+    """RFC 9110 13.1 as a write carries it, decided in the commit.
+
+    `if_match` and `if_none_match` are None when not sent, `("*",)` for any, else bare
+    ETags (for if_match strong ones only: a weak one never matches).
+    """
+
+    if_match: tuple[str, ...] | None = None
+    if_none_match: tuple[str, ...] | None = None
+    if_unmodified_since: datetime | None = None
+
+    def hold(self, *, etag: str | None, modified: datetime | None) -> bool:
+        """Whether they hold for the present object, or for none (both None).
+
+        The order is RFC 9110 13.2.2's; an absent object has no modification date.
+        """
+        if self.if_match is not None:
+            if etag is None or not _names(self.if_match, etag):
+                return False
+        elif self.if_unmodified_since is not None and modified is not None:
+            if modified.replace(microsecond=0) > self.if_unmodified_since:
+                return False
+        return (
+            self.if_none_match is None
+            or etag is None
+            or not _names(self.if_none_match, etag)
+        )
+
+
+class NewObject(NamedTuple):
+    """What a commit writes into the object's row and the journal."""
+
+    bucket_id: int
+    bucket_name: str
+    key: str
+    sha256: str
+    size: int
+    etag: str
+    content_type: str
+    headers: dict[str, str]
+    metadata: dict[str, str]
+
+
+class Committed(NamedTuple):
+    """What a commit did. `created_at` is None when a precondition failed."""
+
+    created_at: datetime | None
+    replaced: bool
+
+
+class Deleted(NamedTuple):
+    """What a delete found. `removed` is False when a precondition failed."""
+
+    removed: bool
+    size: int
+
+
+class Marked(NamedTuple):
+    """A blob that this sweeper, and no other until the lease ends, may remove."""
+
+    id: int
+    sha256: str
+    size: int
+    deleting_since: Moment
+
+
+class Totals(NamedTuple):
+    """Objects and bytes of one bucket, exact."""
+
+    objects: int
+    bytes: int
+
+
+class Scope(NamedTuple):
+    """The buckets a caller may read: those of one owner (None: those without)."""
+
+    owner_id: int | None
+
+
+class Span(NamedTuple):
+    """Keys after `after` (or from it on), below `end` (None: to the last)."""
+
+    after: str
+    inclusive: bool
+    end: str | None
+
+
+ANYTHING = Preconditions()
+
+
+def _names(tags: tuple[str, ...], etag: str) -> bool:
+    return tags == ("*",) or etag in tags

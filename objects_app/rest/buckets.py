@@ -1,0 +1,57 @@
+"""Buckets over REST."""
+
+from django.http import HttpRequest, HttpResponseBase
+
+from objects_app.access import policy
+from objects_app.access.policy import Action
+from objects_app.access.principals import actor_of, principal_of
+from objects_app.http.paths import raw_path
+from objects_app.rest.answers import (
+    bucket_answer,
+    empty_answer,
+    json_answer,
+    parameters,
+)
+from objects_app.rest.routing import by_method
+from objects_app.services import buckets
+
+
+def _list(request: HttpRequest) -> HttpResponseBase:
+    parameters(request)
+    rows = buckets.list_buckets(readable=policy.readable(principal_of(request)))
+    return json_answer({"buckets": [bucket_answer(row) for row in rows]})
+
+
+def _put(request: HttpRequest) -> HttpResponseBase:
+    parameters(request)
+    leave = policy.new_bucket(principal_of(request), _name(request))
+    made = buckets.create_bucket(new=leave, by=actor_of(request))
+    answer = json_answer(bucket_answer(made.row), status=201 if made.created else 200)
+    answer["Location"] = f"/buckets/{made.row.name}"
+    return answer
+
+
+def _get(request: HttpRequest) -> HttpResponseBase:
+    name = _name(request)
+    row = policy.bucket_for(principal_of(request), name, Action.READ)
+    totals = buckets.bucket_totals(bucket=row)
+    return json_answer(
+        {**bucket_answer(row), "objects": totals.objects, "bytes": totals.bytes}
+    )
+
+
+def _delete(request: HttpRequest) -> HttpResponseBase:
+    parameters(request)
+    name = _name(request)
+    row = policy.bucket_for(principal_of(request), name, Action.OWN)
+    buckets.delete_bucket(bucket=row, by=actor_of(request))
+    return empty_answer()
+
+
+def _name(request: HttpRequest) -> str:
+    path = raw_path(request.META)
+    return path.removeprefix(b"/buckets/").decode(errors="replace")
+
+
+bucket_list = by_method(GET=_list, HEAD=_list)
+bucket = by_method(GET=_get, HEAD=_get, PUT=_put, DELETE=_delete)

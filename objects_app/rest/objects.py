@@ -1,0 +1,188 @@
+"""Objects over REST: PUT, GET, HEAD, DELETE."""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from objects_app.access import policy
+from objects_app.access.policy import Action
+from objects_app.access.principals import actor_of, principal_of
+from objects_app.errors import BytesMissing, InvalidArgument, PreconditionFailed
+from objects_app.http.bodies import body_stream, declared_length
+from objects_app.http.conditions import (
+    Outcome,
+    evaluate,
+    range_applies,
+    write_preconditions,
+)
+from objects_app.http.digests import expected_digests
+from objects_app.http.headers import (
+    not_modified_headers,
+    object_headers,
+    read_stored_headers,
+)
+from objects_app.http.media_types import content_type
+from objects_app.http.metadata import read_metadata
+from objects_app.http.paths import object_path, query, raw_path, url_path
+from objects_app.http.ranges import parse_range
+from objects_app.http.streaming import file_response
+from objects_app.names import decode_key
+from objects_app.rest.answers import (
+    json_answer,
+    parameters,
+    timestamp,
+)
+from objects_app.rest.routing import by_method
+from objects_app.services import objects
+
+if TYPE_CHECKING:
+    from objects_app.queries.rows import BucketRow, ObjectRow, Preconditions
+    from objects_app.services.buckets import NewBucket
+
+
+def _put(request: HttpRequest) -> HttpResponseBase:
+    parameters(request, "key")
+    if "Content-Range" in request.headers:
+        raise InvalidArgument("A part of an object cannot be put: send the whole.")
+    bucket, key = _names(request)
+    description = objects.Description(
+        content_type=content_type(request, key),
+        headers=read_stored_headers(request.headers),
+        metadata=read_metadata(request.headers),
+    )
+    conditions = write_preconditions(request.headers)
+    stored = objects.put_object(
+        bucket=_gate(request, bucket, key, conditions),
+        key=key,
+        stream=body_stream(request.META),
+        length=declared_length(request.META),
+        expected=expected_digests(request.headers),
+        description=description,
+        conditions=conditions,
+        readable=policy.readable(principal_of(request)),
+        by=actor_of(request),
+    )
+    answer = json_answer(
+        {
+            "message": "Upload successful",
+            "path": url_path(bucket, key),
+            "etag": stored.etag,
+            "storage": stored.storage,
+            "bucket": bucket,
+            "key": key,
+            "size": stored.size,
+            "sha256": stored.sha256,
+            "content_type": description.content_type,
+            "version_id": stored.version_id,
+            "created_at": timestamp(stored.created_at),
+            "node_id": settings.NODE_ID,
+            "deduplicated": stored.deduplicated,
+        },
+        status=200 if stored.replaced else 201,
+    )
+    answer["ETag"] = f'"{stored.etag}"'
+    return answer
+
+
+def _gate(
+    request: HttpRequest, bucket: str, key: str, conditions: "Preconditions"
+) -> "BucketRow | NewBucket":
+    """Return the bucket to put into; a condition that fails already spares the body.
+
+    It is decided again, atomically, in the commit.
+    """
+    principal = principal_of(request)
+    if not any(condition is not None for condition in conditions):
+        return policy.bucket_for_put(principal, bucket)
+    row, present = policy.object_for_put(principal, bucket, key)
+    if not conditions.hold(
+        etag=present.etag if present else None,
+        modified=present.created_at if present else None,
+    ):
+        raise PreconditionFailed(
+            "The object is not in the state that the conditions ask for: "
+            "read it again and decide anew."
+        )
+    return row
+
+
+def _get(request: HttpRequest) -> HttpResponseBase:
+    try:
+        return _send(request)
+    except BytesMissing:
+        # A DELETE and a sweep may have come between the look-up and the open.
+        return _send(request)
+
+
+def _send(request: HttpRequest) -> HttpResponseBase:
+    row = _readable_object(request)
+    if (early := _conditional(request, row)) is not None:
+        return early
+    headers = object_headers(row)
+    start, length, status = 0, row.size, 200
+    wanted = request.headers.get("Range")
+    if wanted is not None and range_applies(request.headers, row.etag, row.created_at):
+        part = parse_range(wanted, row.size)
+        if part is not None:
+            start, length, status = part.start, part.length, 206
+            headers["Content-Range"] = part.content_range(row.size)
+    file = objects.open_bytes(row=row)
+    return file_response(
+        file, start=start, length=length, status=status, headers=headers
+    )
+
+
+def _head(request: HttpRequest) -> HttpResponseBase:
+    row = _readable_object(request)
+    if (early := _conditional(request, row)) is not None:
+        return early
+    headers = object_headers(row)
+    return HttpResponse(headers={**headers, "Content-Length": str(row.size)})
+
+
+def _conditional(request: HttpRequest, row: "ObjectRow") -> HttpResponse | None:
+    """Return 304 if that is the answer; raise PreconditionFailed; None: go on."""
+    outcome = evaluate(request.headers, row.etag, row.created_at, request.method or "")
+    if outcome is Outcome.FAILED:
+        raise PreconditionFailed(
+            "The object is not in the state that the conditions ask for."
+        )
+    if outcome is Outcome.PROCEED:
+        return None
+    answer = HttpResponse(status=304, headers=not_modified_headers(row))
+    del answer["Content-Type"]
+    return answer
+
+
+def _delete(request: HttpRequest) -> HttpResponseBase:
+    parameters(request, "key")
+    bucket, key = _names(request)
+    conditions = write_preconditions(request.headers)
+    row = policy.bucket_for(principal_of(request), bucket, Action.WRITE)
+    objects.delete_object(
+        bucket=row, key=key, conditions=conditions, by=actor_of(request)
+    )
+    return json_answer({"message": "Delete successful", "path": url_path(bucket, key)})
+
+
+def _readable_object(request: HttpRequest) -> "ObjectRow":
+    bucket, key = _names(request)
+    _, row = policy.object_for(principal_of(request), bucket, key)
+    return row
+
+
+def _names(request: HttpRequest) -> tuple[str, str]:
+    """Return bucket and key, the key from `?key=` where the path has none.
+
+    Clients collapse dot segments in a path, so some keys can only come as a parameter.
+    """
+    raw = raw_path(request.META)
+    if raw.endswith(b"/objects") and raw.count(b"/") == 3:
+        bucket, key = object_path(raw + b"/")[0], query(request.META).get("key", "")
+        return bucket.decode(errors="replace"), decode_key(key.encode())
+    bucket, raw_key = object_path(raw)
+    return bucket.decode(errors="replace"), decode_key(raw_key)
+
+
+stored_object = by_method(GET=_get, HEAD=_head, PUT=_put, DELETE=_delete)

@@ -1,0 +1,147 @@
+"""Errors as RFC 9457 problem JSON: one table from domain error to status and code."""
+
+import logging
+from http import HTTPStatus
+from typing import NamedTuple
+
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.log import log_response
+
+from objects_app import errors
+from objects_app.http.ranges import Unsatisfiable
+from objects_app.rest.answers import json_answer
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_SECONDS = 2
+
+
+class Problem(NamedTuple):
+    """How one kind of error is told; `code` never changes its meaning."""
+
+    status: int
+    code: str
+    title: str
+
+
+TABLE: dict[type[Exception], Problem] = {
+    errors.InvalidBucketName: Problem(
+        400, "invalid_bucket_name", "Invalid bucket name"
+    ),
+    errors.InvalidKey: Problem(400, "invalid_key", "Invalid key"),
+    errors.InvalidArgument: Problem(400, "invalid_argument", "Invalid argument"),
+    errors.InvalidMetadata: Problem(400, "invalid_metadata", "Invalid metadata"),
+    errors.BucketRequired: Problem(400, "bucket_required", "Bucket required"),
+    errors.DigestMismatch: Problem(400, "digest_mismatch", "Digest mismatch"),
+    errors.IncompleteBody: Problem(400, "incomplete_body", "Incomplete body"),
+    errors.CredentialsRequired: Problem(
+        401, "credentials_required", "Credentials required"
+    ),
+    errors.AccessDenied: Problem(403, "access_denied", "Access denied"),
+    errors.NoSuchBucket: Problem(404, "no_such_bucket", "No such bucket"),
+    errors.NoSuchKey: Problem(404, "no_such_key", "No such key"),
+    errors.BodyStalled: Problem(408, "body_stalled", "Body stalled"),
+    errors.BucketTaken: Problem(409, "bucket_taken", "Bucket name taken"),
+    errors.BucketNotEmpty: Problem(409, "bucket_not_empty", "Bucket not empty"),
+    errors.PreconditionFailed: Problem(
+        412, "precondition_failed", "Precondition failed"
+    ),
+    errors.BodyTooLarge: Problem(413, "body_too_large", "Body too large"),
+    Unsatisfiable: Problem(416, "range_not_satisfiable", "Range not satisfiable"),
+    errors.BytesMissing: Problem(500, "bytes_missing", "Bytes missing"),
+    errors.StorageUnavailable: Problem(
+        503, "storage_unavailable", "Storage unavailable"
+    ),
+    errors.StorageBusy: Problem(503, "storage_busy", "Storage busy"),
+}
+
+NO_SUCH_PATH = Problem(404, "no_such_path", "No such path")
+METHOD_NOT_ALLOWED = Problem(405, "method_not_allowed", "Method not allowed")
+BAD_HOST = Problem(400, "bad_host", "Unknown host")
+BAD_REQUEST = Problem(400, "bad_request", "Bad request")
+DATABASE_UNAVAILABLE = Problem(503, "database_unavailable", "Database unavailable")
+INTERNAL_ERROR = Problem(500, "internal_error", "Internal error")
+
+
+def response(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Return the problem for whatever was raised; the unexpected is logged, not told."""
+    problem, detail = _told(request, error)
+    answer = problem_response(request, problem, detail)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log_response(
+            "%s in request %s",
+            problem.code,
+            _request_id(request),
+            response=answer,
+            request=request,
+            logger=logger,
+            exception=error,
+        )
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        answer["Retry-After"] = str(RETRY_SECONDS)
+    if problem.status == HTTPStatus.UNAUTHORIZED:
+        answer["WWW-Authenticate"] = 'Bearer realm="objectstore"'
+    if isinstance(error, Unsatisfiable):
+        answer["Content-Range"] = f"bytes */{error.size}"
+    return answer
+
+
+def problem_response(
+    request: HttpRequest, problem: Problem, detail: str
+) -> HttpResponse:
+    """Return one problem as JSON; `detail` says what the caller can do about it."""
+    answer = json_answer(
+        {
+            "type": f"urn:objectstore:error:{problem.code}",
+            "title": problem.title,
+            "status": problem.status,
+            "detail": detail,
+            "code": problem.code,
+            "request_id": _request_id(request),
+        },
+        status=problem.status,
+    )
+    answer["Content-Type"] = CONTENT_TYPE
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
+    """Return 405 with Allow (RFC 9110 15.5.6)."""
+    answer = problem_response(
+        request,
+        METHOD_NOT_ALLOWED,
+        f"{request.method} does nothing here; use {allowed}.",
+    )
+    answer["Allow"] = allowed
+    return answer
+
+
+def _told(request: HttpRequest, error: Exception) -> tuple[Problem, str]:
+    if problem := TABLE.get(type(error)):
+        return problem, str(error)
+    if isinstance(error, Http404):
+        return NO_SUCH_PATH, "No such path: see /ui/ for the ones there are."
+    if isinstance(error, DisallowedHost):
+        return BAD_HOST, "This server does not answer to that Host: see ALLOWED_HOSTS."
+    if isinstance(error, SuspiciousOperation):
+        return BAD_REQUEST, "The request cannot be understood."
+    if isinstance(error, OperationalError | InterfaceError):
+        return (
+            DATABASE_UNAVAILABLE,
+            "The database cannot answer now; try again shortly.",
+        )
+    if isinstance(error, OSError):
+        return TABLE[errors.StorageUnavailable], (
+            "The storage cannot answer now; try again shortly."
+        )
+    return INTERNAL_ERROR, (
+        "This is our fault and nothing was changed; report it with the request_id."
+    )
+
+
+def _request_id(request: HttpRequest) -> str:
+    return getattr(request, "request_id", "")

@@ -1,0 +1,23 @@
+"""GET /: a browser goes to the console, a program is told where things are."""
+
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+
+from objects_app.rest.answers import json_answer
+from objects_app.rest.routing import by_method
+
+
+def _get(request: HttpRequest) -> HttpResponseBase:
+    if "text/html" in request.headers.get("Accept", ""):
+        return HttpResponseRedirect("/ui/")
+    return json_answer(
+        {
+            "message": "An object store. PUT bytes to /buckets/{bucket}/objects/{key}.",
+            "console": "/ui/",
+            "buckets": "/buckets",
+            "objects": "/objects",
+            "health": "/healthz",
+        }
+    )
+
+
+root = by_method(GET=_get, HEAD=_get)

@@ -1,0 +1,165 @@
+"""Listings: keys and common prefixes in byte order, page by page."""
+
+import base64
+import binascii
+import json
+from typing import NamedTuple
+
+from objects_app.errors import InvalidArgument
+from objects_app.names import after_prefix, prefix_end
+from objects_app.queries import reads
+from objects_app.queries.rows import BucketRow, ListedEntry, Scope, Span
+
+PAGE_MAX = 1000
+_FIRST_BATCH = 128
+_BUCKET_BATCH = 100
+_FOREIGN_CURSOR = "The cursor is not one of ours: pass next_cursor back unchanged."
+
+
+class Page(NamedTuple):
+    """Objects and common prefixes in order; `next_cursor` is None on the last page."""
+
+    entries: list[ListedEntry]
+    next_cursor: str | None
+
+
+class _Place(NamedTuple):
+    """Where a page ended: everything up to this entry has been listed."""
+
+    bucket: str
+    key: str
+    is_prefix: bool
+
+    @property
+    def bound(self) -> str:
+        return after_prefix(self.key) if self.is_prefix else self.key
+
+
+def list_bucket(
+    *,
+    bucket: BucketRow,
+    prefix: str = "",
+    delimiter: str = "",
+    start_after: str = "",
+    cursor: str | None = None,
+    limit: int = PAGE_MAX,
+) -> Page:
+    """List one bucket, keys sharing a part up to `delimiter` rolled into one prefix.
+
+    `limit` (1 to 1000) counts objects and prefixes. The cursor names a key, not a row,
+    so it survives inserts and deletes. Raises InvalidArgument for a foreign cursor.
+    """
+    if cursor is not None:
+        place = _decode(cursor)
+        if place.bucket != bucket.name:
+            raise InvalidArgument("The cursor belongs to a listing of another bucket.")
+        start_after = max(start_after, place.bound)
+    entries = _entries(bucket, prefix, delimiter, start_after, limit + 1)
+    return _page(entries, limit)
+
+
+def list_everything(
+    *,
+    readable: Scope,
+    prefix: str = "",
+    cursor: str | None = None,
+    limit: int = PAGE_MAX,
+) -> Page:
+    """List all objects of the caller's buckets, ordered by (bucket, key)."""
+    place = _decode(cursor) if cursor is not None else _Place("", "", False)
+    entries: list[ListedEntry] = []
+    first = place.bucket
+    while len(entries) <= limit:
+        buckets = reads.buckets_with_keys(
+            scope=readable,
+            first=first,
+            span=_span(prefix, ""),
+            limit=_BUCKET_BATCH,
+        )
+        for bucket in buckets:
+            after = place.bound if bucket.name == place.bucket else ""
+            wanted = limit + 1 - len(entries)
+            entries += _entries(bucket, prefix, "", after, wanted)
+            if len(entries) > limit:
+                break
+        if len(buckets) < _BUCKET_BATCH:
+            break
+        first = buckets[-1].name + "!"  # sorts before every character of a name
+    return _page(entries, limit)
+
+
+def _page(entries: list[ListedEntry], limit: int) -> Page:
+    if len(entries) <= limit:
+        return Page(entries, None)
+    last = entries[limit - 1]
+    return Page(entries[:limit], _encode(_Place(last.bucket, last.key, last.is_prefix)))
+
+
+def _span(prefix: str, after: str) -> Span:
+    """Return the keys with that prefix after `after`; "" is before every key."""
+    if after < prefix or not after:
+        return Span(prefix, inclusive=True, end=prefix_end(prefix))
+    return Span(after, inclusive=False, end=prefix_end(prefix))
+
+
+def _entries(
+    bucket: BucketRow, prefix: str, delimiter: str, after: str, wanted: int
+) -> list[ListedEntry]:
+    """Collect up to `wanted` entries, by range scans where keys are plain and by loose
+    scans where prefixes swallow them; each batch's yield chooses the next one's way."""
+    if not delimiter:
+        return reads.key_range(bucket=bucket, span=_span(prefix, after), limit=wanted)
+    entries: list[ListedEntry] = []
+    loose = False
+    size = min(wanted, _FIRST_BATCH)
+    while len(entries) < wanted:
+        span = _span(prefix, after)
+        if loose:
+            batch = reads.loose_scan(
+                bucket=bucket, prefix=prefix, delimiter=delimiter, span=span, limit=size
+            )
+            rolled = batch
+        else:
+            batch = reads.key_range(bucket=bucket, span=span, limit=size)
+            rolled = _roll_up(batch, prefix, delimiter)
+        entries += rolled
+        if len(batch) < size:
+            break
+        after = _Place("", rolled[-1].key, rolled[-1].is_prefix).bound
+        plain = sum(not entry.is_prefix for entry in rolled)
+        loose = plain < size // 2
+        size = wanted - len(entries)
+    return entries[:wanted]
+
+
+def _roll_up(
+    batch: list[ListedEntry], prefix: str, delimiter: str
+) -> list[ListedEntry]:
+    rolled: list[ListedEntry] = []
+    for entry in batch:
+        end = entry.key.find(delimiter, len(prefix))
+        if end < 0:
+            rolled.append(entry)
+            continue
+        common = entry.key[: end + len(delimiter)]
+        if not rolled or not rolled[-1].is_prefix or rolled[-1].key != common:
+            rolled.append(ListedEntry.common_prefix(entry.bucket, common))
+    return rolled
+
+
+def _encode(place: _Place) -> str:
+    packed = json.dumps(place, ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> _Place:
+    try:
+        packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        bucket, key, is_prefix = json.loads(packed)
+        f"{bucket}{key}".encode()
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise InvalidArgument(_FOREIGN_CURSOR) from error
+    texts = isinstance(bucket, str) and isinstance(key, str)
+    if not texts or not isinstance(is_prefix, bool) or "\0" in bucket + key:
+        raise InvalidArgument(_FOREIGN_CURSOR)
+    return _Place(bucket, key, is_prefix)

@@ -1,0 +1,238 @@
+"""Objects: put, open, delete. The life of a blob, as DESIGN section 5 has it:
+
+    (no row) --claim--> claimed --commit--> live --sweep--> condemned --sweep--> deleting
+                           ^                  ^                 |                   |
+                           |                  '---- commit -----'                   |
+                           '-------------- claim, once the row is gone -------------'
+
+Bytes are durable before the row that names them commits; no step holds a transaction
+open while bytes move; deleting and overwriting remove rows, never bytes.
+"""
+
+import time
+from datetime import datetime
+from typing import BinaryIO, NamedTuple
+
+from django.conf import settings
+from django.db import IntegrityError
+
+from objects_app import metrics
+from objects_app.blobs.backend import BlobBackend, backend
+from objects_app.blobs.ingest import Expected, Readable, Received, receive
+from objects_app.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, StorageBusy
+from objects_app.queries import reads, sql
+from objects_app.queries.rows import (
+    ANYTHING,
+    Actor,
+    BlobState,
+    BucketRow,
+    Claim,
+    Committed,
+    NewObject,
+    ObjectRow,
+    Preconditions,
+    Scope,
+)
+from objects_app.services import buckets
+
+_DELETING_WAIT_SECONDS = 5.0
+_DELETING_POLL_SECONDS = 0.05
+_ATTEMPTS = 20
+
+
+class Description(NamedTuple):
+    """What a client says of an object besides its bytes."""
+
+    content_type: str
+    headers: dict[str, str]
+    metadata: dict[str, str]
+
+
+class StoredResult(NamedTuple):
+    """What a put did."""
+
+    size: int
+    sha256: str
+    etag: str
+    version_id: str
+    created_at: datetime
+    replaced: bool
+    deduplicated: bool
+    storage: str
+
+
+def put_object(
+    *,
+    bucket: BucketRow | buckets.NewBucket,
+    key: str,
+    stream: Readable,
+    length: int | None,
+    expected: Expected,
+    description: Description,
+    conditions: Preconditions = ANYTHING,
+    readable: Scope,
+    by: Actor,
+) -> StoredResult:
+    """Store a body under a key, making the bucket if it is a NewBucket.
+
+    `length` is the declared one, None if unknown. `readable` is what the caller may
+    read: only content found there is reported as deduplicated. Raises
+    PreconditionFailed, DigestMismatch, IncompleteBody, BodyStalled, BodyTooLarge,
+    BucketTaken, StorageUnavailable, StorageBusy; in each case nothing was stored.
+    """
+    store = backend()
+    with receive(
+        stream,
+        length=length,
+        limit=settings.MAX_UPLOAD_BYTES,
+        expected=expected,
+        spool_dir=store.spool_dir,
+    ) as received:
+        if isinstance(bucket, buckets.NewBucket):
+            bucket = buckets.create_bucket(new=bucket, by=by).row
+        return store_received(
+            store=store,
+            received=received,
+            new=NewObject(
+                bucket_id=bucket.id,
+                bucket_name=bucket.name,
+                key=key,
+                sha256=received.sha256,
+                size=received.size,
+                etag=received.sha256,
+                **description._asdict(),
+            ),
+            conditions=conditions,
+            readable=readable,
+            by=by,
+        )
+
+
+def store_received(
+    *,
+    store: BlobBackend,
+    received: Received,
+    new: NewObject,
+    conditions: Preconditions,
+    readable: Scope,
+    by: Actor,
+) -> StoredResult:
+    """Claim, write, commit; from the claim again when its row changed meanwhile."""
+    for _ in range(_ATTEMPTS):
+        claim = claim_blob(sha256=received.sha256, size=received.size)
+        deduplicated = claim.once_verified and reads.content_readable(
+            blob_id=claim.id, scope=readable
+        )
+        wrote = secure_bytes(store=store, claim=claim, received=received)
+        committed = _commit(
+            claim=claim, new=new, conditions=conditions, wrote=wrote, by=by
+        )
+        if committed is None:
+            metrics.LOST_RACES.labels("commit").inc()
+            continue
+        if committed.created_at is None:
+            raise PreconditionFailed(
+                "The object is not in the state that the conditions ask for: "
+                "read it again and decide anew."
+            )
+        if not wrote:
+            metrics.DEDUP_HITS.inc()
+        return StoredResult(
+            size=new.size,
+            sha256=new.sha256,
+            etag=new.etag,
+            version_id="null",
+            created_at=committed.created_at,
+            replaced=committed.replaced,
+            deduplicated=deduplicated,
+            storage=store.name,
+        )
+    raise StorageBusy("This content kept changing under the upload: send it again.")
+
+
+def _commit(
+    *, claim: Claim, new: NewObject, conditions: Preconditions, wrote: bool, by: Actor
+) -> Committed | None:
+    try:
+        return sql.commit(
+            claim=claim, new=new, conditions=conditions, wrote=wrote, by=by
+        )
+    except IntegrityError as error:
+        bucket = reads.find_bucket(new.bucket_name)
+        if bucket is not None and bucket.id == new.bucket_id:
+            raise
+        raise NoSuchBucket(
+            f"Bucket {new.bucket_name} was deleted during the upload: send it again."
+        ) from error
+
+
+def claim_blob(*, sha256: str, size: int) -> Claim:
+    """Return the blob's row, claimed by us if there was none.
+
+    While its bytes are being removed, wait for the row to go. Raises StorageBusy when
+    that takes too long.
+    """
+    deadline = time.monotonic() + _DELETING_WAIT_SECONDS
+    while True:
+        claim = sql.claim(
+            sha256=sha256, size=size, trust_seconds=settings.BLOB_TRUST_SECONDS
+        )
+        if claim is None:
+            metrics.LOST_RACES.labels("claim").inc()
+            continue
+        if claim.state is not BlobState.DELETING:
+            return claim
+        if time.monotonic() > deadline:
+            raise StorageBusy(
+                "Old bytes of this very content are being removed: send it again "
+                "in a few seconds."
+            )
+        time.sleep(_DELETING_POLL_SECONDS)
+
+
+def secure_bytes(*, store: BlobBackend, claim: Claim, received: Received) -> bool:
+    """Make sure the claimed bytes are in the backend; no transaction is open.
+
+    Returns whether this request wrote or saw them (False: a trusted hit), which decides
+    how the commit may mark the blob.
+    """
+    if claim.state is BlobState.LIVE:
+        return False
+    if claim.once_verified:
+        if store.stat(claim.sha256) == received.size:
+            return True
+        metrics.REPAIRS.inc()
+    store.write(claim.sha256, received.spool)
+    return True
+
+
+def open_bytes(*, row: ObjectRow) -> BinaryIO:
+    """Open an object's bytes for reading; they have a `fileno()`.
+
+    Raises BytesMissing. A reader that resolved `row` just before a DELETE and a sweep
+    sees that too: look the row up once more before believing it.
+    """
+    return backend().open(row.sha256)
+
+
+def delete_object(
+    *, bucket: BucketRow, key: str, conditions: Preconditions = ANYTHING, by: Actor
+) -> None:
+    """Delete the latest version's row; its bytes are left to the sweep.
+
+    Raises NoSuchBucket, NoSuchKey, PreconditionFailed.
+    """
+    deleted = sql.delete_object(
+        bucket_id=bucket.id,
+        bucket_name=bucket.name,
+        key=key,
+        conditions=conditions,
+        by=by,
+    )
+    if deleted is None:
+        raise NoSuchKey(f"There is no object of that key in bucket {bucket.name}.")
+    if not deleted.removed:
+        raise PreconditionFailed(
+            "The object is not in the state that the conditions ask for: "
+            "read it again and decide anew."
+        )

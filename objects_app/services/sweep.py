@@ -1,0 +1,184 @@
+"""The sweep: the only place that deletes bytes (DESIGN section 5).
+
+condemn -> (grace) -> mark -> delete the bytes -> drop the row. It fails closed: any
+error leaves the blob as it is, for the next sweep or, past the lease, another sweeper.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db.models import Max
+
+from objects_app import metrics
+from objects_app.blobs.backend import BlobBackend, backend
+from objects_app.blobs.layout import StoredBlob
+from objects_app.errors import StorageUnavailable
+from objects_app.models import Blob
+from objects_app.queries import sql
+from objects_app.queries.rows import Marked
+
+logger = logging.getLogger(__name__)
+
+CLAIM_AGE_SECONDS = 3600.0
+SPOOL_AGE_SECONDS = 86_400.0
+_WINDOW = 1000
+_MARK_BATCH = 100
+
+
+class Swept(NamedTuple):
+    """What one sweep did, or with dry_run would do now."""
+
+    condemned: int = 0
+    rescued: int = 0
+    removed: int = 0
+    bytes: int = 0
+    failed: int = 0
+    spools: int = 0
+
+
+def sweep(
+    *,
+    grace_seconds: float | None = None,
+    dry_run: bool = False,
+    progress: Callable[[int], object] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Swept:
+    """Condemn what nothing refers to; remove what has been condemned long enough.
+
+    `progress` is told how many blobs were removed each time; `stop` is asked between
+    blobs.
+    """
+    grace = settings.SWEEP_GRACE_SECONDS if grace_seconds is None else grace_seconds
+    if dry_run:
+        return _foresee()
+    store = backend()
+    condemned = sum(condemn_window(above_id=start) for start in _windows())
+    rescued = removed = size = failed = 0
+    while not stop():
+        started = time.monotonic()
+        batch, saved = sql.mark(
+            grace_seconds=grace,
+            lease_seconds=settings.SWEEP_LEASE_SECONDS,
+            limit=_MARK_BATCH,
+        )
+        rescued += saved
+        metrics.RESCUES.inc(saved)
+        done = [m for m in batch if remove(store=store, marked=m, started=started)]
+        removed += len(done)
+        size += sum(marked.size for marked in done)
+        failed += len(batch) - len(done)
+        progress(len(done))
+        if len(done) < len(batch) or len(batch) + saved < _MARK_BATCH:
+            break
+    return Swept(
+        condemned=condemned,
+        rescued=rescued,
+        removed=removed,
+        bytes=size,
+        failed=failed,
+        spools=store.clear_spool(older_than_seconds=SPOOL_AGE_SECONDS),
+    )
+
+
+def remove_orphans(
+    *,
+    grace_seconds: float | None = None,
+    dry_run: bool = False,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Swept:
+    """Remove bytes without a row that are older than the grace by the backend's clock."""
+    grace = settings.SWEEP_GRACE_SECONDS if grace_seconds is None else grace_seconds
+    store = backend()
+    removed = size = failed = 0
+    for stored in orphans(store=store, grace_seconds=grace):
+        if dry_run:
+            removed, size = removed + 1, size + stored.size
+            continue
+        marked = sql.adopt_orphan(sha256=stored.sha256, size=stored.size)
+        if marked is None:
+            continue
+        if remove(store=store, marked=marked, started=time.monotonic()):
+            removed, size = removed + 1, size + stored.size
+        else:
+            failed += 1
+        progress(1)
+    return Swept(removed=removed, bytes=size, failed=failed)
+
+
+def orphans(*, store: BlobBackend, grace_seconds: float) -> Iterator[StoredBlob]:
+    """Yield stored bytes that have no row and are older than the grace."""
+    before = store.clock() - timedelta(seconds=grace_seconds)
+    batch: list[StoredBlob] = []
+    for stored in store.walk():
+        if stored.modified <= before:
+            batch.append(stored)
+        if len(batch) == _WINDOW:
+            yield from _without_row(batch)
+            batch = []
+    yield from _without_row(batch)
+
+
+def condemn_window(*, above_id: int) -> int:
+    """Condemn unreferenced blobs of one window of ids; return how many."""
+    ids = sql.condemn_candidates(
+        above_id=above_id, window=_WINDOW, claim_age_seconds=CLAIM_AGE_SECONDS
+    )
+    return sql.condemn(ids=ids, claim_age_seconds=CLAIM_AGE_SECONDS) if ids else 0
+
+
+def remove(*, store: BlobBackend, marked: Marked, started: float) -> bool:
+    """Delete a marked blob's bytes, then its row; no transaction is open meanwhile.
+
+    `started` is the monotonic time of the mark. With half the lease spent the blob is
+    left alone: past the lease another sweeper may own it, and a writer its bytes.
+    """
+    if not delete_bytes(store=store, marked=marked, started=started):
+        return False
+    if not sql.drop(marked):
+        metrics.LOST_RACES.labels("drop").inc()
+        return False
+    metrics.SWEPT_BLOBS.inc()
+    metrics.SWEPT_BYTES.inc(marked.size)
+    return True
+
+
+def delete_bytes(*, store: BlobBackend, marked: Marked, started: float) -> bool:
+    """Delete the bytes unless half the lease is spent. False: leave the row deleting."""
+    if time.monotonic() - started > settings.SWEEP_LEASE_SECONDS / 2:
+        return False
+    try:
+        store.delete(marked.sha256)
+    except StorageUnavailable:
+        logger.warning("Could not remove blob %s; left for later", marked.sha256)
+        return False
+    return True
+
+
+def _windows() -> range:
+    last = Blob.objects.aggregate(last=Max("id"))["last"] or 0
+    return range(0, last, _WINDOW)
+
+
+def _foresee() -> Swept:
+    ids = [
+        id_
+        for start in _windows()
+        for id_ in sql.condemn_candidates(
+            above_id=start, window=_WINDOW, claim_age_seconds=CLAIM_AGE_SECONDS
+        )
+    ]
+    waiting = Blob.objects.filter(condemned_at__isnull=False)
+    sizes = list(waiting.values_list("size", flat=True))
+    return Swept(condemned=len(ids), removed=len(sizes), bytes=sum(sizes))
+
+
+def _without_row(batch: list[StoredBlob]) -> Iterator[StoredBlob]:
+    digests = [stored.sha256 for stored in batch]
+    known = set(
+        Blob.objects.filter(sha256__in=digests).values_list("sha256", flat=True)
+    )
+    return (stored for stored in batch if stored.sha256 not in known)

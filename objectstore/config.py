@@ -1,0 +1,194 @@
+"""Every setting, read once from the environment and `.env`, refused when nonsense."""
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import ByteSize, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Config(BaseSettings):
+    """The environment variables the store understands; one field each.
+
+    The README's table is held against these fields and descriptions by a test.
+    """
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", frozen=True, str_strip_whitespace=True
+    )
+
+    node_id: str = Field(
+        default_factory=socket.gethostname,
+        max_length=128,
+        pattern=r"^[A-Za-z0-9._:-]+$",
+        description="Name of this node, in `X-Node-Id` and kept with each object.",
+    )
+    port: int = Field(8080, ge=1, le=65535, description="TCP port to listen on.")
+    bind: str = Field(
+        "127.0.0.1",
+        description="Address to listen on. Another one than loopback ends local mode.",
+    )
+    data_dir: Path = Field(
+        BASE_DIR / "data",
+        description="Folder of the SQLite database, the objects and the secret key.",
+    )
+    database_url: str | None = Field(
+        None,
+        repr=False,
+        description="PostgreSQL, as `postgres://user:password@host/name`.",
+    )
+    s3_bucket_name: str | None = Field(
+        None, description="Reserved for the S3 backend; refused until it exists."
+    )
+    secret_key: str | None = Field(
+        None,
+        min_length=32,
+        repr=False,
+        description="Django's secret, the same on all nodes. Unset in local mode: "
+        "made once and kept in `DATA_DIR/secret_key`.",
+    )
+    allowed_hosts: Names = Field(
+        ("localhost", "127.0.0.1", "[::1]"),
+        description="Host names this server answers to, comma-separated.",
+    )
+    anonymous_access: Literal["none", "read", "write"] | None = Field(
+        None,
+        description="What callers without credentials may do. Unset: `write` for this "
+        "machine itself in local mode, else `none`.",
+    )
+    cors_allowed_origins: Names = Field(
+        (), description="Web origins that may call the store, comma-separated, or `*`."
+    )
+    max_upload_bytes: ByteSize = Field(
+        ByteSize(5 * 1024**3), ge=1, description="Largest body of one upload."
+    )
+    body_timeout_seconds: float = Field(
+        30,
+        gt=0,
+        description="A client silent for this long in mid-transfer is dropped.",
+    )
+    blob_trust_seconds: int = Field(
+        86_400,
+        ge=0,
+        description="How long stored bytes are believed present without looking.",
+    )
+    sweep_grace_seconds: int = Field(
+        86_400,
+        ge=0,
+        description="How long unreferenced bytes are kept before they are removed.",
+    )
+    sweep_lease_seconds: int = Field(
+        30,
+        ge=2,
+        description="How long one sweeper may take to remove one blob's bytes.",
+    )
+    sweep_interval_seconds: float = Field(
+        600, gt=0, description="How often the worker sweeps."
+    )
+    fold_interval_seconds: float = Field(
+        5, gt=0, description="How often the worker folds the journal into totals."
+    )
+    web_concurrency: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="gunicorn processes; the default is the number of cores.",
+    )
+    web_threads: int = Field(8, ge=1, description="Threads of each gunicorn process.")
+    pin_workers: bool = Field(
+        False, description="Keep each gunicorn process on one core (measure it first)."
+    )
+    graceful_timeout_seconds: int = Field(
+        30, ge=1, description="How long requests in flight may take after a SIGTERM."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe message that is logged."
+    )
+    debug: bool = Field(False, description="Django's debug pages in the console.")
+
+    @field_validator("database_url")
+    @classmethod
+    def _only_postgresql(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("postgres://", "postgresql://")):
+            raise ValueError("it must start with postgres://")
+        return value
+
+    @field_validator("allowed_hosts", "cors_allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @property
+    def address(self) -> str:
+        """Where gunicorn listens, `host:port`."""
+        host = self.bind.strip("[]")
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds the store."""
+        host = self.bind.strip("[]")
+        if is_loopback(host) or host in {"0.0.0.0", "::"}:  # noqa: S104 - compared only
+            return f"http://localhost:{self.port}"
+        return f"http://{self.address}"
+
+    @property
+    def production(self) -> bool:
+        """True when other nodes may share the database or the bytes."""
+        return bool(self.database_url or self.s3_bucket_name)
+
+    @property
+    def local_mode(self) -> bool:
+        """True when only this machine can reach the store."""
+        return not self.production and is_loopback(self.bind)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment, then `.env` (or the file named by ENV_FILE).
+
+        Raises ImproperlyConfigured with one sentence that says what to change.
+        """
+        try:
+            config = cls(_env_file=os.environ.get("ENV_FILE", BASE_DIR / ".env"))
+        except ValidationError as invalid:
+            first = invalid.errors()[0]
+            name = str(first["loc"][0]).upper()
+            raise ImproperlyConfigured(
+                f"{name} is not usable ({first['msg'].lower()}): change or unset it."
+            ) from None
+        if config.production:
+            config._require_production_settings()
+        return config
+
+    def _require_production_settings(self) -> None:
+        if self.secret_key is None:
+            raise ImproperlyConfigured(
+                "DATABASE_URL or S3_BUCKET_NAME needs a SECRET_KEY, the same on all "
+                "nodes, for instance SECRET_KEY=$(openssl rand -base64 48)"
+            )
+        if "allowed_hosts" not in self.model_fields_set:
+            raise ImproperlyConfigured(
+                "DATABASE_URL or S3_BUCKET_NAME needs ALLOWED_HOSTS, the names clients "
+                "use for this server: ALLOWED_HOSTS=store.example.com,localhost"
+            )
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an IP address or `localhost` can be reached from this machine only."""
+    if address == "localhost":
+        return True
+    try:
+        ip = ipaddress.ip_address(address.strip("[]"))
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_loopback

@@ -1,0 +1,74 @@
+"""gunicorn's configuration; the numbers come from objectstore.config."""
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+# gunicorn loads this file by its path, from wherever its own script lies.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from objectstore.config import Config
+
+options = Config.load()
+
+wsgi_app = "objectstore.wsgi:application"
+bind = [options.address]
+worker_class = "gthread"
+workers = options.web_concurrency
+threads = options.web_threads
+
+# One import before the fork: a mistake in the code is one traceback and an exit, and
+# the workers share the memory. Nothing is connected or started while importing.
+preload_app = True
+
+# The longest path: a key of 1024 bytes, each percent-encoded, and a query beside it.
+limit_request_line = 8190
+
+# For gthread `timeout` is the heartbeat of the accepting thread, not a limit on
+# requests; bodies have BODY_TIMEOUT_SECONDS.
+timeout = 60
+graceful_timeout = options.graceful_timeout_seconds
+
+# Longer than the 60 s after which load balancers drop an idle connection: who closes
+# second never sends a request into a closing connection.
+keepalive = 75
+
+# X-Forwarded-* and the like are believed from nobody.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+
+# No socket in the home directory that a second store would take over.
+control_socket_disable = True
+
+# The heartbeat is a file that is touched each second: in memory where there is one.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None  # noqa: S108
+
+accesslog = None
+loglevel = "warning"
+
+
+def when_ready(server: Any) -> None:
+    """Say in one line what listens where."""
+    listening = ", ".join(str(listener) for listener in server.LISTENERS)
+    sys.stderr.write(
+        f"gunicorn listens on {listening} with {workers} x {threads} threads\n"
+    )
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Choose the core with the fewest workers, so a successor gets the free one."""
+    if options.pin_workers and hasattr(os, "sched_getaffinity"):
+        taken = Counter(
+            getattr(other, "core", None) for other in server.WORKERS.values()
+        )
+        worker.core = min(sorted(os.sched_getaffinity(0)), key=lambda core: taken[core])
+
+
+def post_fork(_server: Any, worker: Any) -> None:
+    """Stay on the chosen core."""
+    core = getattr(worker, "core", None)
+    if core is not None:
+        os.sched_setaffinity(0, {core})

@@ -1,0 +1,34 @@
+"""Run the Procfile's processes until one of them ends or a signal stops them all.
+
+    python -m objectstore.processes
+
+This is honcho as a library. Its command would read `.env` over the environment, give
+each process another PORT, and kill requests in flight five seconds after a SIGTERM.
+"""
+
+import signal
+import sys
+
+import honcho.manager
+from honcho.environ import parse_procfile
+
+from objectstore.config import BASE_DIR, Config
+
+# What a process needs to end after its last request has had its grace.
+MARGIN_SECONDS = 5
+_STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
+
+
+def main() -> int:
+    """Return the exit status: 0 when a signal asked for the end."""
+    honcho.manager.KILL_WAIT = Config.load().graceful_timeout_seconds + MARGIN_SECONDS
+    manager = honcho.manager.Manager()
+    procfile = parse_procfile((BASE_DIR / "Procfile").read_text())
+    for name, command in procfile.processes.items():
+        manager.add_process(name, command, cwd=str(BASE_DIR))
+    manager.loop()
+    return 0 if manager.returncode in _STOPPED else int(manager.returncode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

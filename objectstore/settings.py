@@ -1,0 +1,172 @@
+"""Django's settings, made from objectstore.config; each variable is described there."""
+
+from typing import Any
+
+import dj_database_url
+
+from objectstore import secret_key
+from objectstore.config import BASE_DIR, Config
+
+config = Config.load()
+
+NODE_ID = config.node_id
+PORT = config.port
+BIND = config.bind
+URL = config.url
+DATA_DIR = (BASE_DIR / config.data_dir.expanduser()).resolve()
+LOCAL_MODE = config.local_mode
+S3_BUCKET_NAME = config.s3_bucket_name
+ANONYMOUS_ACCESS = config.anonymous_access
+MAX_UPLOAD_BYTES = int(config.max_upload_bytes)
+BODY_TIMEOUT_SECONDS = config.body_timeout_seconds
+BLOB_TRUST_SECONDS = config.blob_trust_seconds
+SWEEP_GRACE_SECONDS = config.sweep_grace_seconds
+SWEEP_LEASE_SECONDS = config.sweep_lease_seconds
+SWEEP_INTERVAL_SECONDS = config.sweep_interval_seconds
+FOLD_INTERVAL_SECONDS = config.fold_interval_seconds
+
+SECRET_KEY = config.secret_key or secret_key.read_or_create(DATA_DIR)
+DEBUG = config.debug
+ALLOWED_HOSTS = list(config.allowed_hosts)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "objects_app",
+]
+
+# The console (/ui/, /admin/, /static/) gets Django's usual stack; the data plane a
+# short one of its own, because the usual one costs more than the request itself.
+MIDDLEWARE = [
+    "objects_app.middleware.identity",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+DATA_PLANE_MIDDLEWARE = [
+    "objects_app.middleware.identity",
+    "corsheaders.middleware.CorsMiddleware",
+    "objects_app.middleware.problem_responses",
+    "objects_app.middleware.allowed_host",
+    "objects_app.middleware.principal",
+]
+ROOT_URLCONF = "objectstore.urls.console"
+DATA_PLANE_URLCONF = "objectstore.urls.data_plane"
+WSGI_APPLICATION = "objectstore.wsgi.application"
+APPEND_SLASH = True
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES: dict[str, dict[str, Any]]
+if config.database_url:
+    DATABASES = {"default": dict(dj_database_url.parse(config.database_url))}
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"]["OPTIONS"] = {
+        "server_side_binding": True,
+        "prepare_threshold": 2,
+        "connect_timeout": 4,
+        "tcp_user_timeout": 8000,
+        "keepalives_idle": 10,
+    } | DATABASES["default"].get("OPTIONS", {})
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "objectstore.sqlite3",
+            "OPTIONS": {
+                "timeout": 8,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            },
+        }
+    }
+DATABASES["default"]["CONN_MAX_AGE"] = None
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Applied by wsgi.py to requests only: a migration or a recount may take hours.
+STATEMENT_TIMEOUT_MS = 8000
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+CORS_ALLOW_ALL_ORIGINS = "*" in config.cors_allowed_origins
+CORS_ALLOWED_ORIGINS = [o for o in config.cors_allowed_origins if o != "*"]
+CORS_ALLOW_METHODS = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Content-Length",
+    "Content-Range",
+    "Content-Disposition",
+    "Accept-Ranges",
+    "Repr-Digest",
+    "Retry-After",
+    "X-Node-Id",
+    "X-Request-Id",
+]
+
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    # The store speaks HTTP; TLS ends in front of it, and the setting that says so comes
+    # with the production guide. Until then these would break plain HTTP, local mode's.
+    "security.W004",  # SECURE_HSTS_SECONDS
+    "security.W008",  # SECURE_SSL_REDIRECT
+    "security.W012",  # SESSION_COOKIE_SECURE
+    "security.W016",  # CSRF_COOKIE_SECURE
+]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": config.log_level},
+}

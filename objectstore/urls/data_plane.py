@@ -1,0 +1,18 @@
+"""Paths of the data plane, matched loosely: names are read from the raw path.
+
+Django's decoded path cannot tell every key apart, so patterns only choose the view.
+"""
+
+from django.urls import re_path
+
+from objects_app.rest import buckets, health, listing, objects, root
+
+urlpatterns = [
+    re_path(r"^\Z", root.root),
+    re_path(r"^healthz\Z", health.healthz),
+    re_path(r"^readyz\Z", health.readyz),
+    re_path(r"^objects\Z", listing.object_list),
+    re_path(r"^buckets\Z", buckets.bucket_list),
+    re_path(r"(?s)^buckets/[^/]*/objects(?:/.*)?\Z", objects.stored_object),
+    re_path(r"(?s)^buckets/[^/]*\Z", buckets.bucket),
+]

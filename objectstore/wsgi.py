@@ -1,0 +1,65 @@
+"""Two handlers in one process: the console with Django's usual stack, and the data
+plane with a short one, because the usual stack costs more than a small request."""
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import django
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "objectstore.settings")
+django.setup(set_prefix=False)
+
+from objects_app.http.paths import raw_path  # noqa: E402 needs Django set up
+
+CONSOLE = ("/ui/", "/admin/", "/static/")
+
+
+class DataPlaneHandler(WSGIHandler):
+    """Django's handler with the data plane's middleware and URL list.
+
+    Exceptions reach `problem_responses` as they are: nothing turns them into HTML.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Build the chain from DATA_PLANE_MIDDLEWARE, the first one outermost."""
+        self._view_middleware = []
+        self._template_response_middleware = []
+        self._exception_middleware = []
+        handler = self._route
+        for path in reversed(settings.DATA_PLANE_MIDDLEWARE):
+            handler = import_string(path)(handler)
+        self._middleware_chain = handler
+
+    def _route(self, request):  # type: ignore[no-untyped-def]
+        request.urlconf = settings.DATA_PLANE_URLCONF
+        return self._get_response(request)
+
+
+def _limit_statements() -> None:
+    """Give requests a time limit in PostgreSQL; a migration or recount may take hours."""
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("postgresql"):
+        database["OPTIONS"]["options"] = (
+            f"-c statement_timeout={settings.STATEMENT_TIMEOUT_MS}"
+        )
+
+
+_limit_statements()
+_console = WSGIHandler()
+_data_plane = DataPlaneHandler()
+
+
+def application(
+    environ: "WSGIEnvironment", start_response: "StartResponse"
+) -> Iterable[bytes]:
+    """Answer one request (PEP 3333)."""
+    raw_path(environ)  # before Django rewrites PATH_INFO: keys are bytes
+    handler = _console if environ["PATH_INFO"].startswith(CONSOLE) else _data_plane
+    return handler(environ, start_response)

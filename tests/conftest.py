@@ -1,0 +1,42 @@
+"""What every test may use: named people and a client of the data plane."""
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from tests.client import DataPlane
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out the tests that are only for the other database than this run's."""
+    on_postgresql = "postgresql" in settings.DATABASES["default"]["ENGINE"]
+    other = "sqlite_only" if on_postgresql else "postgresql_only"
+    left_out = [item for item in items if item.get_closest_marker(other)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """Alice owns what the tests are about."""
+    return User.objects.create(username="alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Bob is the one alice lets in, when she does."""
+    return User.objects.create(username="bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """Charlie is a stranger to both."""
+    return User.objects.create(username="charlie")
+
+
+@pytest.fixture
+def data_plane() -> DataPlane:
+    """A client of the REST store; whoever uses it asks for a database too."""
+    return DataPlane()

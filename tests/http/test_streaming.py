@@ -1,0 +1,133 @@
+import io
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import BinaryIO
+
+import pytest
+from gunicorn.config import Config  # type: ignore[import-untyped]
+from gunicorn.http.wsgi import FileWrapper, Response  # type: ignore[import-untyped]
+
+from objects_app.errors import BytesMissing
+from objects_app.http.streaming import IN_MEMORY_BYTES, file_response
+
+CONTENT = b"".join(number.to_bytes(4, "big") for number in range(250_001))
+HEADERS = {"Content-Type": "text/plain", "ETag": '"x"'}
+Opener = Callable[[], BinaryIO]
+
+PARTS = [
+    (0, len(CONTENT)),
+    (0, IN_MEMORY_BYTES),
+    (0, IN_MEMORY_BYTES + 1),
+    (123_457, 700_000),
+    (len(CONTENT) - 70_000, 70_000),
+    (len(CONTENT) - 1, 1),
+    (17, 0),
+]
+
+
+@pytest.fixture(params=["unbuffered", "buffered", "partly read", "memory"])
+def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
+    """Files as a backend may hand them out."""
+    path = tmp_path / "blob"
+    path.write_bytes(CONTENT)
+
+    def open_file() -> BinaryIO:
+        if request.param == "memory":
+            return io.BytesIO(CONTENT)
+        if request.param == "unbuffered":
+            return path.open("rb", buffering=0)
+        file = path.open("rb")
+        if request.param == "partly read":
+            file.read(10)
+        return file
+
+    return open_file
+
+
+def sent_by_gunicorn(response: object, length: int, *, sendfile: bool) -> bytes:
+    """Send what Django gives to `wsgi.file_wrapper` and return what the client gets."""
+    config = Config()
+    config.set("sendfile", sendfile)
+    part = response.file_to_stream  # type: ignore[attr-defined]
+    part.close = response.close  # type: ignore[attr-defined]
+    client, server = socket.socketpair()
+    received: list[bytes] = []
+
+    def receive() -> None:
+        with client:
+            while data := client.recv(1024 * 1024):
+                received.append(data)
+
+    reader = threading.Thread(target=receive)
+    reader.start()
+    request = SimpleNamespace(method="GET", version=(1, 1), should_close=lambda: False)
+    with server:
+        answer = Response(request, server, config)
+        answer.start_response("200 OK", [("Content-Length", str(length))])
+        wrapper = FileWrapper(part, 64 * 1024)
+        answer.write_file(wrapper)
+        answer.close()
+        wrapper.close()
+    reader.join(10)
+    return b"".join(received).partition(b"\r\n\r\n")[2]
+
+
+def body_of(response: object) -> bytes:
+    assert isinstance(response, Iterable)
+    return b"".join(response)
+
+
+@pytest.mark.parametrize(("start", "length"), PARTS)
+def test_exactly_the_part_is_answered(opener: Opener, start: int, length: int) -> None:
+    file = opener()
+    response = file_response(
+        file, start=start, length=length, status=206, headers=HEADERS
+    )
+    assert response.status_code == 206
+    assert response["Content-Length"] == str(length)
+    assert response["Content-Type"] == "text/plain"
+    assert response["ETag"] == '"x"'
+    assert body_of(response) == CONTENT[start : start + length]
+    response.close()
+    assert file.closed
+
+
+@pytest.mark.parametrize("sendfile", [True, False])
+@pytest.mark.parametrize(
+    ("start", "length"), [part for part in PARTS if part[1] > IN_MEMORY_BYTES]
+)
+def test_gunicorn_sends_exactly_the_part_and_closes_the_file(
+    opener: Opener, start: int, length: int, sendfile: bool
+) -> None:
+    file = opener()
+    response = file_response(
+        file, start=start, length=length, status=200, headers=HEADERS
+    )
+    body = sent_by_gunicorn(response, length, sendfile=sendfile)
+    assert body == CONTENT[start : start + length]
+    assert file.closed
+
+
+def test_a_small_answer_leaves_no_file_open(opener: Opener) -> None:
+    file = opener()
+    file_response(file, start=0, length=5, status=200, headers=HEADERS)
+    assert file.closed
+
+
+@pytest.mark.parametrize("length", [10, 500_000])
+def test_a_file_that_is_too_short_is_found_out_before_the_answer(
+    opener: Opener, length: int
+) -> None:
+    file = opener()
+    with pytest.raises(BytesMissing):
+        file_response(
+            file,
+            start=len(CONTENT) - length + 1,
+            length=length,
+            status=200,
+            headers=HEADERS,
+        )
+    assert file.closed

@@ -1,0 +1,45 @@
+"""Settings of the tests: nothing of the developer's own store, environment or `.env`.
+
+TEST_DATABASE_URL (`python -m tests.with_postgresql` sets it) chooses PostgreSQL.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+from objectstore.config import Config
+
+for name in Config.model_fields:
+    os.environ.pop(name.upper(), None)
+
+_data_dir = tempfile.mkdtemp(prefix="objectstore-tests-")
+_maker = os.getpid()
+
+
+@atexit.register
+def _remove_data_dir() -> None:
+    if os.getpid() == _maker:
+        shutil.rmtree(_data_dir, ignore_errors=True)
+
+
+os.environ |= {"ENV_FILE": os.devnull, "DATA_DIR": _data_dir, "NODE_ID": "test-node"}
+if url := os.environ.get("TEST_DATABASE_URL"):
+    os.environ |= {
+        "DATABASE_URL": url,
+        "SECRET_KEY": "only-for-tests-" + "0123456789abcdef" * 3,
+        "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1,[::1]",
+    }
+
+from objectstore.settings import *
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# A file, as in a real store: the in-memory database of Django's tests has another
+# locking and no write-ahead log, and threads would share one connection.
+if not url:
+    DATABASES["default"]["TEST"] = {"NAME": DATA_DIR / "test.sqlite3"}
+
+STORAGES["staticfiles"] = {
+    "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+}
