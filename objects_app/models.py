@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 
-class KeyField(models.TextField):
+class KeyField(models.TextField):  # type: ignore[type-arg]  # not at run time
     """Text compared byte by byte, whatever the database's language is."""
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class Bucket(models.Model):
         db_table = "bucket"
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
 
 class Blob(models.Model):
@@ -134,7 +134,7 @@ class StoredObject(BlobReference):
         ]
 
     def __str__(self) -> str:
-        return self.key
+        return str(self.key)
 
 
 class Segment(BlobReference):

@@ -60,7 +60,7 @@ def decode_key(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise InvalidKey(
-            f"The key is not UTF-8 at byte {error.start}: percent-encode its UTF-8 form."
+            f"The key is not UTF-8 at byte {error.start}: percent-encode its UTF-8."
         ) from error
 
 

@@ -2,8 +2,8 @@
 plane with a short one, because the usual stack costs more than a small request."""
 
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import django
 from django.conf import settings
@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from django.http import HttpRequest, HttpResponseBase  # noqa: TID251 only its types
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "objectstore.settings")
 django.setup(set_prefix=False)
@@ -29,21 +30,22 @@ class DataPlaneHandler(WSGIHandler):
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Build the chain from DATA_PLANE_MIDDLEWARE, the first one outermost."""
-        self._view_middleware = []
-        self._template_response_middleware = []
-        self._exception_middleware = []
-        handler = self._route
+        self._view_middleware: list[Any] = []
+        self._template_response_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = []
+        handler: Callable[[HttpRequest], HttpResponseBase] = self._route
         for path in reversed(settings.DATA_PLANE_MIDDLEWARE):
             handler = import_string(path)(handler)
         self._middleware_chain = handler
 
-    def _route(self, request):  # type: ignore[no-untyped-def]
-        request.urlconf = settings.DATA_PLANE_URLCONF
-        return self._get_response(request)
+    def _route(self, request: "HttpRequest") -> "HttpResponseBase":
+        request.urlconf = settings.DATA_PLANE_URLCONF  # type: ignore[attr-defined]
+        answer: HttpResponseBase = self._get_response(request)  # type: ignore[attr-defined]
+        return answer
 
 
 def _limit_statements() -> None:
-    """Give requests a time limit in PostgreSQL; a migration or recount may take hours."""
+    """Give requests a time limit in PostgreSQL; others may take hours."""
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("postgresql"):
         database["OPTIONS"]["options"] = (

@@ -1,9 +1,14 @@
 """What every test may use: named people and a client of the data plane."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from pytest_django import Settings
 
+from objects_app.blobs.backend import backend
 from tests.client import DataPlane
 
 
@@ -40,3 +45,12 @@ def charlie(db: None) -> User:
 def data_plane() -> DataPlane:
     """A client of the REST store; whoever uses it asks for a database too."""
     return DataPlane()
+
+
+@pytest.fixture
+def data_dir(settings: Settings, tmp_path: Path) -> Iterator[Path]:
+    """A folder of this test's own for the bytes; the database is the run's."""
+    settings.DATA_DIR = tmp_path / "data"
+    backend.cache_clear()  # type: ignore[attr-defined]
+    yield settings.DATA_DIR
+    backend.cache_clear()  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ client. So the body is read from `wsgi.input`, with a time limit on its socket.
 from typing import Any
 
 from django.conf import settings
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
+from gunicorn.http.errors import ParseException
 
 from objects_app.errors import BodyStalled, IncompleteBody, InvalidArgument, StoreError
 

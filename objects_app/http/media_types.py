@@ -1,6 +1,7 @@
 """Media types: of an upload, and which of them a browser would run on our origin."""
 
 import re
+from functools import lru_cache
 from mimetypes import MimeTypes
 from posixpath import splitext
 
@@ -105,6 +106,7 @@ def essence(media_type: str) -> str:
     return media_type.partition(";")[0].strip(" \t").lower()
 
 
+@lru_cache(maxsize=1024)
 def is_active(media_type: str) -> bool:
     """Whether a browser may run scripts of such a document, or compose it of parts."""
     bare = essence(media_type)

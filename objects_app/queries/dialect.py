@@ -35,8 +35,8 @@ class Dialect(Protocol):
     ) -> Committed | None:
         """Mark the blob, upsert the object, append the journal row.
 
-        `wrote`: the bytes were written or seen by this request, so the mark may rescue a
-        condemned blob. None: the claim is void, nothing was written; claim again.
+        `wrote`: this request wrote or saw the bytes, so the mark may rescue a condemned
+        blob. None: the claim is void, nothing was written; claim again.
         """
 
     def delete_object(

@@ -310,7 +310,7 @@ def condemn(*, ids: Sequence[int], claim_age_seconds: float) -> int:
             f" AND {_CONDEMNABLE} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)",
             {"ids": list(ids), "claim_age": claim_age_seconds},
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 # Under READ COMMITTED an UPDATE that waited for a lock re-checks its own row but
@@ -328,7 +328,9 @@ _MARK_DECIDE = f"""
 UPDATE blob SET
   condemned_at = CASE WHEN look.referred THEN NULL ELSE condemned_at END,
   deleting_since = CASE WHEN look.referred THEN NULL ELSE clock_timestamp() END
-FROM (SELECT id, {_REFERRED} AS referred FROM blob WHERE id = ANY(%(ids)s::bigint[])) look
+FROM (
+  SELECT id, {_REFERRED} AS referred FROM blob WHERE id = ANY(%(ids)s::bigint[])
+) look
 WHERE blob.id = look.id
 RETURNING blob.id, sha256, size, deleting_since
 """
@@ -346,8 +348,8 @@ def mark(
         if not ids:
             return [], 0
         cursor.execute(_MARK_DECIDE, {"ids": ids})
-        rows = [Marked(*row) for row in cursor.fetchall()]
-    marked = [row for row in rows if row.deleting_since is not None]
+        rows = cursor.fetchall()
+    marked = [Marked(*row) for row in rows if row[-1] is not None]
     return marked, len(rows) - len(marked)
 
 
@@ -358,7 +360,7 @@ def drop(marked: Marked) -> bool:
             "DELETE FROM blob WHERE id = %s AND deleting_since = %s",
             [marked.id, marked.deleting_since],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def adopt_orphan(*, sha256: str, size: int) -> Marked | None:
@@ -398,7 +400,7 @@ SELECT count(*) FROM settled
 
 
 def fold_journal() -> int:
-    """See Dialect.fold_journal. Folds wait for each other; readers and writers do not."""
+    """See Dialect.fold_journal. Folds wait for each other, nobody else for them."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE journal_watermark IN EXCLUSIVE MODE")
         cursor.execute(_FOLD)

@@ -1,6 +1,7 @@
 """What the data plane only reads: the same text on both databases."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,7 +91,7 @@ def buckets_with_keys(
 
 
 def bucket_totals(bucket_id: int) -> Totals:
-    """Return a bucket's totals: the folded part and the journal's rest at one moment."""
+    """Return a bucket's totals: the folded part and the journal's rest, at once."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT coalesce(sum(n), 0), coalesce(sum(size), 0) FROM ("
@@ -181,21 +182,20 @@ def _owned(scope: Scope) -> tuple[str, dict[str, Any]]:
     return "b.owner_id = %(owner_id)s", {"owner_id": scope.owner_id}
 
 
-def _bucket(row: tuple[Any, ...]) -> BucketRow:
+def _bucket(row: Sequence[Any]) -> BucketRow:
     id_, name, owner_id, visibility, created_at = row
     return BucketRow(id_, name, owner_id, visibility, _aware(created_at))
 
 
-def _object(row: tuple[Any, ...]) -> ObjectRow:
+def _object(row: Sequence[Any]) -> ObjectRow:
     *plain, headers, metadata, node_id, created_at = row
-    return ObjectRow(
-        *plain, json.loads(headers), json.loads(metadata), node_id, _aware(created_at)
-    )
+    parsed = json.loads(headers), json.loads(metadata)
+    return ObjectRow._make((*plain, *parsed, node_id, _aware(created_at)))
 
 
-def _listed(bucket: str, row: tuple[Any, ...]) -> ListedEntry:
+def _listed(bucket: str, row: Sequence[Any]) -> ListedEntry:
     *plain, created_at, node_id = row
-    return ListedEntry(False, bucket, *plain, _aware(created_at), node_id)
+    return ListedEntry._make((False, bucket, *plain, _aware(created_at), node_id))
 
 
 def _aware(moment: datetime | str) -> datetime:

@@ -1,12 +1,13 @@
 """What the data plane's SQL takes and gives."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple, Self
 
-
 # A time as the database gave it, for handing back only: SQLite's is text.
 Moment = datetime | str
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Actor(NamedTuple):
@@ -62,7 +63,7 @@ class ListedEntry(NamedTuple):
     @classmethod
     def common_prefix(cls, bucket: str, prefix: str) -> Self:
         """Return the line that stands for all keys under `prefix`."""
-        return cls(True, bucket, prefix, 0, "", "", "", "", datetime.min, "")
+        return cls(True, bucket, prefix, 0, "", "", "", "", _NEVER, "")
 
 
 class BlobState(StrEnum):
@@ -104,9 +105,12 @@ class Preconditions(NamedTuple):
         if self.if_match is not None:
             if etag is None or not _names(self.if_match, etag):
                 return False
-        elif self.if_unmodified_since is not None and modified is not None:
-            if modified.replace(microsecond=0) > self.if_unmodified_since:
-                return False
+        elif (
+            self.if_unmodified_since is not None
+            and modified is not None
+            and modified.replace(microsecond=0) > self.if_unmodified_since
+        ):
+            return False
         return (
             self.if_none_match is None
             or etag is None

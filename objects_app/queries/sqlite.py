@@ -6,7 +6,7 @@ percent sign, because every statement is run with parameters.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -74,9 +74,18 @@ _MARK_TRUSTED = (
 )
 
 _VALUES = (
-    "blob_id sha256 size etag content_type headers metadata node_id"
-    " created_at prev_size prev_blob_id"
-).split()
+    "blob_id",
+    "sha256",
+    "size",
+    "etag",
+    "content_type",
+    "headers",
+    "metadata",
+    "node_id",
+    "created_at",
+    "prev_size",
+    "prev_blob_id",
+)
 _INSERT = (
     f"INSERT INTO stored_object (bucket_id, key, {', '.join(_VALUES)},"
     " version_id, is_latest, is_delete_marker, tags)"
@@ -89,7 +98,8 @@ _OVERWRITE = (
 )
 _JOURNAL = """
 INSERT INTO journal_entry (bucket_id, bucket_name, key, version_id, operation,
-  objects_delta, bytes_delta, sha256, old_blob_id, actor, node_id, request_id, created_at)
+  objects_delta, bytes_delta, sha256, old_blob_id, actor, node_id, request_id,
+  created_at)
 VALUES (%(bucket_id)s, %(bucket_name)s, %(key)s, 'null', %(operation)s,
   %(objects_delta)s, %(bytes_delta)s, %(sha256)s, %(old_blob_id)s, %(actor)s,
   %(node_id)s, %(request_id)s, %(now)s)
@@ -159,7 +169,11 @@ def delete_object(
     by: Actor,
 ) -> Deleted | None:
     """See Dialect.delete_object."""
-    values = {"bucket_id": bucket_id, "bucket_name": bucket_name, "key": key}
+    values: dict[str, Any] = {
+        "bucket_id": bucket_id,
+        "bucket_name": bucket_name,
+        "key": key,
+    }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LATEST, values)
         present = cursor.fetchone()
@@ -183,7 +197,7 @@ def delete_object(
     return Deleted(removed=True, size=size)
 
 
-def _journal(cursor: Any, values: dict[str, Any], by: Actor, **change: Any) -> None:
+def _journal(cursor: Any, values: Mapping[str, Any], by: Actor, **change: Any) -> None:
     cursor.execute(
         _JOURNAL,
         {

@@ -67,7 +67,7 @@ INTERNAL_ERROR = Problem(500, "internal_error", "Internal error")
 
 
 def response(request: HttpRequest, error: Exception) -> HttpResponse:
-    """Return the problem for whatever was raised; the unexpected is logged, not told."""
+    """Return the problem for what was raised; the unexpected is logged, not told."""
     problem, detail = _told(request, error)
     answer = problem_response(request, problem, detail)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

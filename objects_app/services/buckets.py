@@ -73,7 +73,8 @@ def delete_bucket(*, bucket: BucketRow, by: Actor) -> None:
     foreign key, checked at the end of the transaction, refuses the delete.
     """
     refusal = BucketNotEmpty(
-        f"Bucket {bucket.name} still has objects or unfinished uploads: delete them first."
+        f"Bucket {bucket.name} still has objects or unfinished uploads: "
+        "delete them first."
     )
     try:
         with transaction.atomic():

@@ -1,9 +1,9 @@
 """Objects: put, open, delete. The life of a blob, as DESIGN section 5 has it:
 
-    (no row) --claim--> claimed --commit--> live --sweep--> condemned --sweep--> deleting
-                           ^                  ^                 |                   |
-                           |                  '---- commit -----'                   |
-                           '-------------- claim, once the row is gone -------------'
+    (none) --claim--> claimed --commit--> live --sweep--> condemned --sweep--> deleting
+                         ^                  ^                 |                   |
+                         |                  '---- commit -----'                   |
+                         '------------- claim, once the row is gone --------------'
 
 Bytes are durable before the row that names them commits; no step holds a transaction
 open while bytes move; deleting and overwriting remove rows, never bytes.
@@ -18,7 +18,8 @@ from django.db import IntegrityError
 
 from objects_app import metrics
 from objects_app.blobs.backend import BlobBackend, backend
-from objects_app.blobs.ingest import Expected, Readable, Received, receive
+from objects_app.blobs.hashing import Readable
+from objects_app.blobs.ingest import Expected, Received, receive
 from objects_app.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, StorageBusy
 from objects_app.queries import reads, sql
 from objects_app.queries.rows import (

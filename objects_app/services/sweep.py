@@ -90,7 +90,7 @@ def remove_orphans(
     dry_run: bool = False,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Swept:
-    """Remove bytes without a row that are older than the grace by the backend's clock."""
+    """Remove bytes that have no row and, by the backend's clock, outlived the grace."""
     grace = settings.SWEEP_GRACE_SECONDS if grace_seconds is None else grace_seconds
     store = backend()
     removed = size = failed = 0
@@ -147,7 +147,7 @@ def remove(*, store: BlobBackend, marked: Marked, started: float) -> bool:
 
 
 def delete_bytes(*, store: BlobBackend, marked: Marked, started: float) -> bool:
-    """Delete the bytes unless half the lease is spent. False: leave the row deleting."""
+    """Delete the bytes, unless half the lease is spent. False: they may be there."""
     if time.monotonic() - started > settings.SWEEP_LEASE_SECONDS / 2:
         return False
     try:

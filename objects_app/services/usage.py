@@ -10,7 +10,7 @@ from objects_app.queries.rows import Totals
 
 
 class Usage(NamedTuple):
-    """The whole store. `objects_bytes` is what clients see, `blobs_bytes` what is kept."""
+    """The whole store: `objects_bytes` is what clients see, `blobs_bytes` is kept."""
 
     buckets: dict[str, Totals]
     objects: int

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from django.db.models import QuerySet, Sum
+
 from objects_app.blobs.backend import BlobBackend, backend
 from objects_app.errors import BytesMissing
 from objects_app.models import Blob
@@ -46,7 +48,8 @@ def verify(*, progress: Callable[[int], object] = lambda _: None) -> Verified:
 
 def bytes_to_verify() -> int:
     """Return how many bytes `verify` will read."""
-    return sum(blob.size for blob in _live_blobs())
+    total = _live().aggregate(total=Sum("size", default=0))["total"]
+    return int(total)
 
 
 def distrust() -> int:
@@ -58,13 +61,13 @@ def distrust() -> int:
     return Blob.objects.filter(verified_at__isnull=False).update(verified_at=_EPOCH)
 
 
+def _live() -> QuerySet[Blob]:
+    return Blob.objects.filter(verified_at__isnull=False, deleting_since__isnull=True)
+
+
 def _live_blobs() -> Iterator[Blob]:
-    return (
-        Blob.objects.filter(verified_at__isnull=False, deleting_since__isnull=True)
-        .only("id", "sha256", "size")
-        .order_by("sha256")
-        .iterator(chunk_size=1000)
-    )
+    rows = _live().only("id", "sha256", "size").order_by("sha256")
+    return rows.iterator(chunk_size=1000)
 
 
 def _still_live(blob: Blob) -> bool:

@@ -5,7 +5,13 @@ Django's decoded path cannot tell every key apart, so patterns only choose the v
 
 from django.urls import re_path
 
-from objects_app.rest import buckets, health, listing, objects, root
+from objects_app.rest import (
+    buckets,
+    health,
+    listing,
+    objects,
+    root,
+)
 
 urlpatterns = [
     re_path(r"^\Z", root.root),

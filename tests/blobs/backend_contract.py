@@ -70,6 +70,14 @@ class BackendContract:
             assert os.fstat(file.fileno()).st_size == 5000
             assert os.pread(file.fileno(), 100, 4000) == body[4000:4100]
 
+    def test_a_reader_and_its_descriptor_are_at_one_position(
+        self, backend: BlobBackend
+    ) -> None:
+        with backend.open(put(backend, random_body(5000, seed=3))) as file:
+            file.seek(1000)
+            file.read(10)
+            assert os.lseek(file.fileno(), 0, os.SEEK_CUR) == 1010
+
     @pytest.mark.parametrize("size", [700, 2 * MIB])
     def test_a_lost_commit_writes_the_same_spool_again(
         self, backend: BlobBackend, size: int

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gunicorn.config import Config  # type: ignore[import-untyped]
-from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
-from pytest_django.fixtures import SettingsWrapper
+from gunicorn.config import Config
+from gunicorn.http.parser import RequestParser
+from pytest_django import Settings
 
 from objects_app.errors import BodyStalled, IncompleteBody, InvalidArgument, StoreError
 from objects_app.http.bodies import BodyStream, body_stream, declared_length
@@ -104,11 +104,13 @@ def test_a_chunked_body_that_breaks_off_or_is_malformed_is_incomplete(
     ],
 )
 def test_a_client_that_falls_silent_has_stalled(
-    connection: Connection, sent: bytes, settings: SettingsWrapper
+    connection: Connection, sent: bytes, settings: Settings
 ) -> None:
     settings.BODY_TIMEOUT_SECONDS = 0.02
     connection.send(sent)
-    assert_fails_for_good(connection.receive(), BodyStalled)
+    stream = connection.receive()
+    assert connection.server.gettimeout() == 0.02
+    assert_fails_for_good(stream, BodyStalled)
 
 
 def test_a_reset_connection_is_an_incomplete_body() -> None:

@@ -43,6 +43,7 @@ def test_one_range_of_a_hundred_bytes(header: str, expected: Range) -> None:
         "bytes=5-1",
         "bytes=1 - 2",
         "bytes= 1-2",
+        "bytes= 1-2,",
         "bytes =1-2",
         "bytes=+1-2",
         "bytes=1-2-3",

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import BinaryIO
 
 import pytest
-from gunicorn.config import Config  # type: ignore[import-untyped]
-from gunicorn.http.wsgi import FileWrapper, Response  # type: ignore[import-untyped]
+from gunicorn.config import Config
+from gunicorn.http.wsgi import FileWrapper, Response
 
 from objects_app.errors import BytesMissing
 from objects_app.http.streaming import IN_MEMORY_BYTES, file_response

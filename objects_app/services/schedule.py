@@ -1,0 +1,46 @@
+"""Running chores at intervals, one after another, whatever becomes of each."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from django.db import Error, close_old_connections
+
+from objects_app.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+
+class Task(NamedTuple):
+    """One chore and the seconds from the end of one run to the start of the next."""
+
+    name: str
+    interval: float
+    work: Callable[[], object]
+
+
+def run(*, tasks: Sequence[Task], stop: threading.Event) -> None:
+    """Run every task at once and then at its interval, until `stop` is set.
+
+    A task that fails because the database or the storage does is logged and run again
+    at its next time.
+    """
+    due = {task.name: 0.0 for task in tasks}
+    while not stop.is_set():
+        for task in tasks:
+            if time.monotonic() >= due[task.name] and not stop.is_set():
+                _attempt(task)
+                due[task.name] = time.monotonic() + task.interval
+        stop.wait(max(0.0, min(due.values()) - time.monotonic()))
+
+
+def _attempt(task: Task) -> None:
+    close_old_connections()
+    try:
+        done = task.work()
+    except (Error, OSError, StoreError):
+        logger.exception("%s failed; tried again later", task.name)
+    else:
+        logger.debug("%s: %s", task.name, done)

@@ -1,0 +1,174 @@
+"""Settings come from the environment and `.env`, and nonsense is refused."""
+
+import os
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from objectstore.config import Config, is_loopback
+
+PRODUCTION = {
+    "DATABASE_URL": "postgres://store:secret@db/store",
+    "SECRET_KEY": "k" * 50,
+    "ALLOWED_HOSTS": "store.example.com",
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Config.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("ENV_FILE", os.devnull)
+
+
+def given(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Config:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return Config.load()
+
+
+def test_nothing_needs_to_be_set() -> None:
+    config = Config.load()
+
+    assert (config.bind, config.port) == ("127.0.0.1", 8080)
+    assert config.local_mode
+    assert not config.production
+
+
+def test_the_environment_wins_over_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("PORT=8081\nNODE_ID=from-file\n")
+
+    config = given(monkeypatch, ENV_FILE=str(env_file), PORT="8082")
+
+    assert (config.port, config.node_id) == (8082, "from-file")
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert given(monkeypatch, PORT="", DATABASE_URL="").port == 8080
+
+
+def test_a_variable_of_somebody_else_is_no_mistake(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("AWS_REGION=eu-central-1\n")
+
+    assert given(monkeypatch, ENV_FILE=str(env_file)).port == 8080
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("NODE_ID", "a node"),
+        ("MAX_UPLOAD_BYTES", "much"),
+        ("MAX_UPLOAD_BYTES", "0"),
+        ("BODY_TIMEOUT_SECONDS", "0"),
+        ("SWEEP_GRACE_SECONDS", "-1"),
+        ("SWEEP_LEASE_SECONDS", "1"),
+        ("WEB_CONCURRENCY", "0"),
+        ("ANONYMOUS_ACCESS", "everything"),
+        ("LOG_LEVEL", "LOUD"),
+        ("SECRET_KEY", "short"),
+        ("DATABASE_URL", "mysql://db/store"),
+    ],
+)
+def test_nonsense_is_refused_in_one_sentence_that_names_the_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        given(monkeypatch, **{name: value})
+
+    sentence = str(refused.value)
+    assert sentence.startswith(f"{name} is not usable (")
+    assert sentence.endswith("): change or unset it.")
+    assert "\n" not in sentence
+
+
+def test_sizes_may_carry_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert given(monkeypatch, MAX_UPLOAD_BYTES="2 MiB").max_upload_bytes == 2 * 1024**2
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = given(monkeypatch, ALLOWED_HOSTS=" a.example, b.example ,")
+
+    assert config.allowed_hosts == ("a.example", "b.example")
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "ALLOWED_HOSTS"])
+def test_a_shared_database_needs_what_all_nodes_must_share(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    variables = {name: v for name, v in PRODUCTION.items() if name != missing}
+
+    with pytest.raises(ImproperlyConfigured, match=f"needs .*{missing}"):
+        given(monkeypatch, **variables)
+
+
+def test_a_shared_database_ends_local_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not given(monkeypatch, **PRODUCTION).local_mode
+
+
+def test_listening_for_others_ends_local_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not given(monkeypatch, BIND="0.0.0.0").local_mode
+
+
+def test_secrets_are_not_part_of_what_a_traceback_shows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown = repr(given(monkeypatch, **PRODUCTION))
+
+    assert "kkkk" not in shown
+    assert "store:secret" not in shown
+
+
+@pytest.mark.parametrize(
+    ("bind", "address", "url"),
+    [
+        ("127.0.0.1", "127.0.0.1:8080", "http://localhost:8080"),
+        ("::1", "[::1]:8080", "http://localhost:8080"),
+        ("[::1]", "[::1]:8080", "http://localhost:8080"),
+        ("0.0.0.0", "0.0.0.0:8080", "http://localhost:8080"),
+        ("192.0.2.7", "192.0.2.7:8080", "http://192.0.2.7:8080"),
+        ("2001:db8::7", "[2001:db8::7]:8080", "http://[2001:db8::7]:8080"),
+    ],
+)
+def test_the_address_to_listen_on_and_the_url_to_open(
+    monkeypatch: pytest.MonkeyPatch, bind: str, address: str, url: str
+) -> None:
+    config = given(monkeypatch, BIND=bind)
+
+    assert (config.address, config.url) == (address, url)
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost", "127.0.0.1", "127.8.8.8", "::1", "[::1]"]
+)
+def test_loopback_addresses(address: str) -> None:
+    assert is_loopback(address)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "10.0.0.1", "example.com", ""])
+def test_addresses_that_others_reach(address: str) -> None:
+    assert not is_loopback(address)
+
+
+def test_an_ipv4_address_written_as_ipv6_is_still_loopback() -> None:
+    assert is_loopback("::ffff:127.0.0.1")
+    assert not is_loopback("::ffff:10.0.0.1")
+
+
+def test_env_example_names_only_settings_that_exist() -> None:
+    example = Path(__file__).parent.parent / ".env.example"
+    lines = [line.removeprefix("# ") for line in example.read_text().splitlines()]
+    names = {line.partition("=")[0] for line in lines if line.split("=")[0].isupper()}
+
+    reserved = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"}
+    assert names - reserved <= {name.upper() for name in Config.model_fields}
+    assert {"NODE_ID", "PORT", "DATABASE_URL", "S3_BUCKET_NAME"} <= names
