@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Iterator
 
-from bench.children import Child, answer, ask_all
+from bench.children import Child, answer
 
 CHUNK_BYTES = 1024 * 1024
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
@@ -200,8 +200,6 @@ def download(port: int, target: str) -> int:
         raise RuntimeError(f"{got} of {size} bytes after {top!r}")
     return size
 
-
-__all__ = ["Connection", "ask_all", "drive", "drive_all", "upload"]
 
 if __name__ == "__main__":
     answer(drive)

@@ -169,4 +169,8 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": config.log_level},
+    "loggers": {
+        "django.request": {"level": "ERROR"},  # what clients do wrong is their answer
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "objectstore.settings")
 django.setup(set_prefix=False)
 
-from objects_app.http.paths import raw_path  # noqa: E402 needs Django set up
+from objects_app.http.bodies import limit_silence  # noqa: E402 needs Django set up
+from objects_app.http.paths import raw_path  # noqa: E402
 
 CONSOLE = ("/ui/", "/admin/", "/static/")
 
@@ -62,6 +63,7 @@ def application(
     environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> Iterable[bytes]:
     """Answer one request (PEP 3333)."""
+    limit_silence(environ)
     raw_path(environ)  # before Django rewrites PATH_INFO: keys are bytes
     handler = _console if environ["PATH_INFO"].startswith(CONSOLE) else _data_plane
     return handler(environ, start_response)

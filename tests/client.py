@@ -7,11 +7,14 @@ the short middleware list nor a key's raw bytes would be tested.
 import importlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import unquote_to_bytes
 
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connection
 from django.utils.datastructures import CaseInsensitiveMapping
 
 _ONCE_ONLY = {"content-length", "content-type", "etag", "last-modified", "location"}
@@ -128,15 +131,32 @@ def _call(environ: dict[str, Any]) -> Answer:
     ) -> Any:
         started.append((status, headers))
 
-    chunks = application(environ, start_response)
-    try:
-        body = b"".join(chunks)
-    finally:
-        if (close := getattr(chunks, "close", None)) is not None:
-            close()
+    with _connection_kept():
+        chunks = application(environ, start_response)
+        try:
+            body = b"".join(chunks)
+        finally:
+            if (close := getattr(chunks, "close", None)) is not None:
+                close()
     [(status, headers)] = started
     _check_framing(environ["REQUEST_METHOD"], int(status[:3]), headers, body)
     return Answer(int(status[:3]), CaseInsensitiveMapping(headers), body)
+
+
+@contextmanager
+def _connection_kept() -> Iterator[None]:
+    """Keep a test's transaction: requests close a connection that is not autocommit.
+
+    Outside of one (`django_db(transaction=True)`) requests do as they do in a server.
+    """
+    signals = (request_started, request_finished) if connection.in_atomic_block else ()
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    try:
+        yield
+    finally:
+        for signal in signals:
+            signal.connect(close_old_connections)
 
 
 def _check_framing(

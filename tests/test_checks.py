@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from django.core import checks
 from django.db import connection
-from pytest_django import DjangoAssertNumQueries, SettingsWrapper
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from objects_app.checks import MAX_OBJECT_BYTES
 
@@ -23,7 +23,7 @@ def found(*, deploy: bool = False, databases: list[str] | None = None) -> set[st
 
 
 @pytest.fixture(autouse=True)
-def _sensible_settings(settings: SettingsWrapper, tmp_path: Path) -> None:
+def _sensible_settings(settings: Settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
     settings.MAX_UPLOAD_BYTES = 1024
 
@@ -33,7 +33,7 @@ def test_the_defaults_have_nothing_to_say_about() -> None:
 
 
 def test_an_s3_bucket_is_refused_while_bytes_go_to_files(
-    settings: SettingsWrapper,
+    settings: Settings,
 ) -> None:
     settings.S3_BUCKET_NAME = "my-bucket"
 
@@ -41,21 +41,21 @@ def test_an_s3_bucket_is_refused_while_bytes_go_to_files(
 
 
 def test_a_limit_that_the_database_cannot_count_is_refused(
-    settings: SettingsWrapper,
+    settings: Settings,
 ) -> None:
     settings.MAX_UPLOAD_BYTES = MAX_OBJECT_BYTES + 1
 
     assert found() == {"objects_app.E002"}
 
 
-def test_a_limit_larger_than_the_disk_is_no_limit(settings: SettingsWrapper) -> None:
+def test_a_limit_larger_than_the_disk_is_no_limit(settings: Settings) -> None:
     settings.MAX_UPLOAD_BYTES = MAX_OBJECT_BYTES
 
     assert found() == {"objects_app.W001"}
 
 
 def test_a_data_folder_that_is_not_there_yet_is_not_measured(
-    settings: SettingsWrapper, tmp_path: Path
+    settings: Settings, tmp_path: Path
 ) -> None:
     settings.MAX_UPLOAD_BYTES = MAX_OBJECT_BYTES
     settings.DATA_DIR = tmp_path / "later"
@@ -63,14 +63,14 @@ def test_a_data_folder_that_is_not_there_yet_is_not_measured(
     assert found() == set()
 
 
-def test_clients_may_not_be_silent_for_hours(settings: SettingsWrapper) -> None:
+def test_clients_may_not_be_silent_for_hours(settings: Settings) -> None:
     settings.BODY_TIMEOUT_SECONDS = 3600
 
     assert found() == {"objects_app.W002"}
 
 
 def test_a_lease_longer_than_the_interval_is_questioned(
-    settings: SettingsWrapper,
+    settings: Settings,
 ) -> None:
     settings.SWEEP_INTERVAL_SECONDS = 10
     settings.SWEEP_LEASE_SECONDS = 11
@@ -79,7 +79,7 @@ def test_a_lease_longer_than_the_interval_is_questioned(
 
 
 def test_writing_for_everybody_is_named_before_deploying(
-    settings: SettingsWrapper,
+    settings: Settings,
 ) -> None:
     settings.ANONYMOUS_ACCESS = "write"
     settings.LOCAL_MODE = False
@@ -89,7 +89,7 @@ def test_writing_for_everybody_is_named_before_deploying(
 
 
 def test_writing_for_everybody_on_this_machine_is_what_local_mode_is_for(
-    settings: SettingsWrapper,
+    settings: Settings,
 ) -> None:
     settings.ANONYMOUS_ACCESS = "write"
     settings.LOCAL_MODE = True
@@ -98,14 +98,14 @@ def test_writing_for_everybody_on_this_machine_is_what_local_mode_is_for(
 
 
 def test_answering_to_any_host_is_named_before_deploying(
-    settings: SettingsWrapper,
+    settings: Settings,
 ) -> None:
     settings.ALLOWED_HOSTS = ["*"]
 
     assert found(deploy=True) == {"objects_app.W005"}
 
 
-def test_no_grace_is_named_before_deploying(settings: SettingsWrapper) -> None:
+def test_no_grace_is_named_before_deploying(settings: Settings) -> None:
     settings.SWEEP_GRACE_SECONDS = 0
 
     assert found(deploy=True) == {"objects_app.W006"}

@@ -41,13 +41,16 @@ one_at_a_time() {
     "$1" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' 2>/dev/null || true
 }
 
+check_venv_module() {
+    command -v uv >/dev/null 2>&1 || "$1" -c 'import venv, ensurepip' 2>/dev/null ||
+        give_up "$1 has no venv module: install it (Debian and Ubuntu: apt install python3-venv) and run make again"
+}
+
 make_venv() {
     rm -rf "$made"
     if command -v uv >/dev/null 2>&1; then
         uv venv --quiet --clear --no-project --python "$1" "$venv" && return
     fi
-    "$1" -c 'import venv, ensurepip' 2>/dev/null ||
-        give_up "$1 has no venv module: install it (Debian and Ubuntu: apt install python3-venv) and run make again"
     "$1" -m venv --clear "$venv" || give_up "cannot make the environment $venv: free some space or remove that folder, and run make again"
 }
 
@@ -77,6 +80,7 @@ install() {
 ready && exit 0
 [ -w . ] || give_up "cannot write to $PWD: make the folder writable for this user, or copy it to one that is"
 python=$(find_python)
+check_venv_module "$python"
 one_at_a_time "$python"
 ready && exit 0
 

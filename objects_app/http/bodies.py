@@ -64,7 +64,6 @@ def body_stream(environ: dict[str, Any]) -> BodyStream:
     Raises InvalidArgument where `declared_length` does, and for a chunked body under a
     server that does not say it ends one (`wsgi.input_terminated`), as gunicorn does.
     """
-    limit_silence(environ)
     length = declared_length(environ)
     if environ.get("wsgi.input_terminated"):
         return BodyStream(environ["wsgi.input"], None)

@@ -198,7 +198,7 @@ def _condition(shape: tuple[bool | str, ...]) -> str:
         terms.append("false")
     elif if_none_match == "tags":
         terms.append("NOT stored_object.etag = ANY(%(if_none_match)s::text[])")
-    return " AND ".join(terms)
+    return f"({' AND '.join(terms)})"
 
 
 def _upsert(shape: tuple[bool | str, ...]) -> str:

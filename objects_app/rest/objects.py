@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from objects_app.access import policy
 from objects_app.access.policy import Action
 from objects_app.access.principals import actor_of, principal_of
-from objects_app.errors import BytesMissing, InvalidArgument, PreconditionFailed
+from objects_app.errors import BytesMissing, PreconditionFailed
 from objects_app.http.bodies import body_stream, declared_length
 from objects_app.http.conditions import (
     Outcome,
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 
 def _put(request: HttpRequest) -> HttpResponseBase:
     parameters(request, "key")
-    if "Content-Range" in request.headers:
-        raise InvalidArgument("A part of an object cannot be put: send the whole.")
     bucket, key = _names(request)
     description = objects.Description(
         content_type=content_type(request, key),
@@ -52,12 +50,14 @@ def _put(request: HttpRequest) -> HttpResponseBase:
         metadata=read_metadata(request.headers),
     )
     conditions = write_preconditions(request.headers)
+    length = declared_length(request.META)
+    expected = expected_digests(request.headers)
     stored = objects.put_object(
         bucket=_gate(request, bucket, key, conditions),
         key=key,
         stream=body_stream(request.META),
-        length=declared_length(request.META),
-        expected=expected_digests(request.headers),
+        length=length,
+        expected=expected,
         description=description,
         conditions=conditions,
         readable=policy.readable(principal_of(request)),

@@ -1,4 +1,4 @@
-"""Writers that die of SIGKILL, for test_filesystem.py to look at what they leave.
+"""Writers that die of SIGKILL, for test_durability.py to look at what they leave.
 
     python -m tests.blobs.killed_writer steps ROOT SIZE     prints one JSON list
     python -m tests.blobs.killed_writer forever ROOT SEED   prints a digest per write

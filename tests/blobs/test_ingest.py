@@ -217,6 +217,20 @@ def test_failing_to_remove_a_spool_is_logged_and_not_the_uploads_failure(
     whole.spool.path.unlink()
 
 
+def test_failing_to_close_a_spool_is_logged_and_its_file_removed(
+    spool_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    close = os.close
+
+    def close_and_complain(descriptor: int) -> None:
+        close(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched, received(Generated(2 * MIB), spool_dir):
+        patched.setattr(os, "close", close_and_complain)
+    assert "Closing a spool failed" in caplog.text
+
+
 def test_a_missing_spool_folder_is_unavailable_storage(spool_dir: Path) -> None:
     with (
         pytest.raises(StorageUnavailable) as caught,
@@ -340,6 +354,20 @@ def test_clearing_leaves_folders_and_new_files_alone(spool_dir: Path) -> None:
     assert sorted(path.name for path in spool_dir.iterdir()) == ["folder", "new"]
     (spool_dir / "new").unlink()
     (spool_dir / "folder").rmdir()
+
+
+def test_a_spool_that_ends_while_it_is_cleared_is_not_counted(
+    spool_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (spool_dir / "old").write_bytes(b"")
+    unlink = os.unlink
+
+    def too_late(path: Path) -> None:
+        unlink(path)
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(os, "unlink", too_late)
+    assert ingest.clear_spool(spool_dir, before=2**40) == 0
 
 
 def test_clearing_a_folder_that_is_gone_is_unavailable_storage(

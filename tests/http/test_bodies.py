@@ -9,7 +9,12 @@ from gunicorn.http.parser import RequestParser
 from pytest_django import Settings
 
 from objects_app.errors import BodyStalled, IncompleteBody, InvalidArgument, StoreError
-from objects_app.http.bodies import BodyStream, body_stream, declared_length
+from objects_app.http.bodies import (
+    BodyStream,
+    body_stream,
+    declared_length,
+    limit_silence,
+)
 
 CHUNKED = b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 MIB = 1024 * 1024
@@ -38,6 +43,7 @@ class Connection:
         for name, value in request.headers:
             prefix = "" if name == "CONTENT-LENGTH" else "HTTP_"
             environ[prefix + name.replace("-", "_")] = value
+        limit_silence(environ)
         return body_stream(environ)
 
 

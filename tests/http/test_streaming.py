@@ -11,7 +11,10 @@ from gunicorn.config import Config
 from gunicorn.http.wsgi import FileWrapper, Response
 
 from objects_app.errors import BytesMissing
-from objects_app.http.streaming import IN_MEMORY_BYTES, file_response
+from objects_app.http.streaming import IN_MEMORY_BYTES, _Slice, file_response
+
+# Closing a response ends the request, and with it what the request did in a database.
+pytestmark = pytest.mark.django_db
 
 CONTENT = b"".join(number.to_bytes(4, "big") for number in range(250_001))
 HEADERS = {"Content-Type": "text/plain", "ETag": '"x"'}
@@ -50,7 +53,8 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
 def sent_by_gunicorn(response: object, length: int, *, sendfile: bool) -> bytes:
     """Send what Django gives to `wsgi.file_wrapper` and return what the client gets."""
     config = Config()
-    config.set("sendfile", sendfile)
+    if not sendfile:  # gunicorn takes any value at all, even True, for off
+        config.set("sendfile", False)
     part = response.file_to_stream  # type: ignore[attr-defined]
     part.close = response.close  # type: ignore[attr-defined]
     client, server = socket.socketpair()
@@ -68,6 +72,7 @@ def sent_by_gunicorn(response: object, length: int, *, sendfile: bool) -> bytes:
         answer = Response(request, server, config)
         answer.start_response("200 OK", [("Content-Length", str(length))])
         wrapper = FileWrapper(part, 64 * 1024)
+        assert config.sendfile is sendfile
         answer.write_file(wrapper)
         answer.close()
         wrapper.close()
@@ -131,3 +136,17 @@ def test_a_file_that_is_too_short_is_found_out_before_the_answer(
             headers=HEADERS,
         )
     assert file.closed
+
+
+def test_a_file_is_sent_by_the_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "blob"
+    path.write_bytes(CONTENT)
+    monkeypatch.setattr(_Slice, "read", None)
+    with path.open("rb") as file:
+        response = file_response(
+            file, start=9, length=500_000, status=200, headers=HEADERS
+        )
+        body = sent_by_gunicorn(response, 500_000, sendfile=True)
+    assert body == CONTENT[9:500_009]

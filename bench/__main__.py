@@ -1,0 +1,140 @@
+"""Measure the store beside its limits: `python -m bench --help`."""
+
+import argparse
+import signal
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+import psycopg
+from tqdm import tqdm
+
+from bench import large, listing, memory, report, small
+from bench.report import Result, Row
+from bench.scale import FULL, QUICK, Bench
+from bench.servers import Database
+from objectstore.config import BASE_DIR
+from tests.servers.postgresql import postgresql
+
+FAMILIES = (small, large, listing, memory)
+NAMES = [name for family in FAMILIES for name in family.NAMES]
+LATEST = BASE_DIR / "bench" / "results" / "latest.json"
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, print the table, write the JSON; 130 when it was interrupted."""
+    options = _parse(arguments)
+    scale = QUICK if options.quick else FULL
+    scale = scale._replace(rounds=options.rounds or scale.rounds)
+    wanted = options.only or NAMES
+    signal.signal(signal.SIGTERM, _leave)
+    results: list[Result] = []
+    about = report.machine(Path(tempfile.gettempdir()))
+    status = 0
+    with ExitStack() as stack:
+        databases = _databases(options.database, stack)
+        about["databases"] = [_describe(database) for database in databases]
+        bar = stack.enter_context(tqdm(total=len(wanted) * len(databases), unit="row"))
+        try:
+            for database in databases:
+                for result in _measure(Bench(database, scale), wanted, bar):
+                    results.append(result)
+        except KeyboardInterrupt:
+            status = 130
+    print(report.table(results))
+    print(f"\n{report.machine_line(about)}")
+    if not status:
+        report.write_json(options.json, about, results, quick=options.quick)
+        print(f"All rounds: {options.json}")
+    return status
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        "python -m bench", description=sys.modules["bench"].__doc__
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="smaller sizes, two minutes"
+    )
+    parser.add_argument("--only", action="append", choices=NAMES, help="again for more")
+    parser.add_argument(
+        "--json", type=Path, default=LATEST, help="where to write it all"
+    )
+    parser.add_argument("--rounds", type=int, help="how often each row is measured")
+    parser.add_argument(
+        "--database", choices=("sqlite", "postgresql", "both"), default="both"
+    )
+    return parser.parse_args(arguments)
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _databases(chosen: str, stack: ExitStack) -> list[Database]:
+    databases = []
+    if chosen != "postgresql":
+        databases.append(Database("sqlite", None))
+    if chosen != "sqlite":
+        url = stack.enter_context(postgresql(durable=True))
+        databases.append(Database("postgresql", url))
+    return databases
+
+
+def _describe(database: Database) -> str:
+    if database.url is None:
+        return f"SQLite {sqlite3.sqlite_version} (WAL, synchronous FULL)"
+    with psycopg.connect(database.url) as connection:
+        asked = ("server_version", "fsync", "synchronous_commit")
+        version, fsync, commit = (
+            connection.execute("SELECT current_setting(%s)", [name]).fetchone()[0]
+            for name in asked
+        )
+    return f"PostgreSQL {version} (fsync {fsync}, synchronous_commit {commit})"
+
+
+def _measure(bench: Bench, wanted: list[str], bar: "tqdm[None]") -> Iterator[Result]:
+    for family in FAMILIES:
+        if not set(family.NAMES).intersection(wanted):
+            continue
+        bar.set_description(
+            f"{bench.database.name}: starting {', '.join(family.NAMES)}"
+        )
+        with family.rows(bench) as rows:
+            for row in rows:
+                if row.name in wanted:
+                    yield from _rounds(row, bench, bar)
+                    bar.update()
+
+
+def _rounds(row: Row, bench: Bench, bar: "tqdm[None]") -> Iterator[Result]:
+    """Measure a row and its limits in turns."""
+    bar.set_description(f"{bench.database.name}: {row.name}")
+    row.prepare()
+    values: list[float] = []
+    limits: list[list[float]] = [[] for _ in row.limits]
+    rounds = row.rounds or bench.scale.rounds
+    for number in range(rounds):
+        bar.set_postfix_str(f"round {number + 1} of {rounds}")
+        values.append(row.measure())
+        for limit, measured in zip(row.limits, limits, strict=True):
+            measured.append(limit.measure())
+    for limit, measured in zip(row.limits, limits, strict=True):
+        yield Result(
+            name=row.name,
+            title=row.title,
+            database=bench.database.name,
+            unit=row.unit,
+            values=values,
+            limit_title=limit.title,
+            limits=measured,
+            target=limit.target,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

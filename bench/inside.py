@@ -1,0 +1,176 @@
+"""The store's own code called without HTTP, and its SQL without the store.
+
+As a child process with a store's environment it answers the functions below.
+"""
+
+import os
+import re
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from typing import Any, cast
+
+import django
+import psycopg
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "objectstore.settings")
+django.setup(set_prefix=False)
+
+# These need Django set up.
+from django.conf import settings  # noqa: E402
+from django.db import connection, connections  # noqa: E402
+
+from bench.children import answer  # noqa: E402
+from objects_app.queries import reads, sql  # noqa: E402
+from objects_app.queries.rows import (  # noqa: E402
+    ANYTHING,
+    Actor,
+    BucketRow,
+    NewObject,
+)
+from objects_app.services import listing  # noqa: E402
+
+Statement = tuple[str, Any]
+
+_ACTOR = Actor(label="bench", node_id="bench", request_id="0" * 32)
+_recorded: dict[str, list[Statement]] = {}
+
+
+def commits(
+    *, bucket: str, sha256: str, size: int, threads: int, seconds: float
+) -> float:
+    """Return the pairs of claim and commit a second, of new keys.
+
+    Of one content with this digest, or of new ones where it is empty. The threads and
+    their connections stay for the next time, as the server's do.
+    """
+    pool = _pool(threads)
+    row = _bucket(bucket)
+    end = time.perf_counter() + seconds
+
+    def write() -> int:
+        count = 0
+        while time.perf_counter() < end:
+            _commit(row, sha256 or secrets.token_hex(32), size, seen=not sha256)
+            count += 1
+        return count
+
+    written = [pool.submit(write) for _ in range(threads)]
+    return sum(future.result() for future in written) / seconds
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads)
+
+
+def _commit(bucket: BucketRow, sha256: str, size: int, *, seen: bool) -> None:
+    claim = sql.claim(
+        sha256=sha256, size=size, trust_seconds=settings.BLOB_TRUST_SECONDS
+    )
+    assert claim is not None
+    new = NewObject(
+        bucket_id=bucket.id,
+        bucket_name=bucket.name,
+        key=str(time.time_ns() * 16 + secrets.randbits(4)),
+        sha256=sha256,
+        size=size,
+        etag=sha256,
+        content_type="application/octet-stream",
+        headers={},
+        metadata={},
+    )
+    done = sql.commit(claim=claim, new=new, conditions=ANYTHING, wrote=seen, by=_ACTOR)
+    assert done is not None
+
+
+def find(*, bucket: str, key: str, times: int) -> float:
+    """Return the CPU seconds of one look-up by the store."""
+    assert reads.find_object(bucket, key) is not None
+    begun = time.thread_time()
+    for _ in range(times):
+        reads.find_object(bucket, key)
+    return (time.thread_time() - begun) / times
+
+
+def find_bare(*, bucket: str, key: str, times: int) -> float:
+    """Return the CPU seconds of the same statement by the driver alone."""
+    [(text, parameters)] = _record(lambda: reads.find_object(bucket, key))
+    execute = _driver()
+    execute(text, parameters)
+    begun = time.thread_time()
+    for _ in range(times):
+        execute(text, parameters).fetchone()
+    return (time.thread_time() - begun) / times
+
+
+def page_bare(
+    *, bucket: str, delimiter: str, starts: list[str], seconds: float
+) -> float:
+    """Return the seconds of a listing's statements by the driver alone, per page."""
+    asked = _recorded.get(delimiter)
+    if asked is None:
+        row = _bucket(bucket)
+        page = partial(listing.list_bucket, bucket=row, delimiter=delimiter)
+        asked = _recorded[delimiter] = [
+            statement
+            for start in starts
+            for statement in _record(partial(page, start_after=start))
+        ]
+    execute = _driver()
+    begun, rounds = time.perf_counter(), 0
+    while time.perf_counter() < begun + seconds:
+        for text, parameters in asked:
+            execute(text, parameters).fetchall()
+        rounds += 1
+    return (time.perf_counter() - begun) / rounds / len(starts)
+
+
+def _bucket(name: str) -> BucketRow:
+    row = reads.find_bucket(name)
+    assert row is not None
+    return row
+
+
+def _record(call: Callable[[], object]) -> list[Statement]:
+    """Return the statements of a call, in the driver's own form."""
+    statements: list[Statement] = []
+
+    def note(execute: Any, text: str, parameters: Any, *rest: Any) -> Any:
+        statements.append((_in_drivers_form(text), parameters))
+        return execute(text, parameters, *rest)
+
+    with connection.execute_wrapper(note):
+        call()
+    return statements
+
+
+def _in_drivers_form(text: str) -> str:
+    if connection.vendor == "postgresql":
+        return text
+    named = re.sub(r"%\((\w+)\)s", r":\1", text)
+    return named.replace("%s", "?").replace("%%", "%")
+
+
+def _driver() -> Callable[[str, Any], Any]:
+    """Return `execute` of a connection of the driver's, without Django around it."""
+    connections["default"].ensure_connection()
+    if connection.vendor == "postgresql":
+        return _psycopg()
+    bare = sqlite3.connect(settings.DATABASES["default"]["NAME"], isolation_level=None)
+    return bare.execute
+
+
+def _psycopg() -> Callable[[str, Any], Any]:
+    bare = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
+    cursor = bare.cursor()
+    return lambda text, parameters: cursor.execute(
+        cast("Any", text), parameters, prepare=True
+    )
+
+
+if __name__ == "__main__":
+    answer(commits, find, find_bare, page_bare)

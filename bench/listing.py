@@ -1,0 +1,151 @@
+"""Pages of a listing in a bucket of a million keys, in 50 folders."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from urllib.parse import quote
+
+import psycopg
+
+from bench.children import Child, children
+from bench.client import seconds_each
+from bench.report import Limit, Row, Target
+from bench.scale import Bench
+from bench.servers import Store, store
+
+NAMES = ("list", "delimiter")
+PAGE = 1000
+FOLDERS = 50
+SMALL_KEYS = 1000
+
+# "Cost grows with results, not keys": DESIGN gives no number; this is noise and depth.
+_FLAT = Target("times or less", 1.5)
+
+_NUMBERS = {
+    "postgresql": "(SELECT generate_series(0, %(keys)s::int - 1) AS i) numbers",
+    "sqlite": (
+        "(WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n"
+        " WHERE i + 1 < :keys) SELECT i FROM n) numbers"
+    ),
+}
+_KEY = {
+    "postgresql": "format('folder-%%s/%%s', lpad((i %% {folders})::text, 2, '0'),"
+    " lpad(i::text, 7, '0'))",
+    "sqlite": "printf('folder-%02d/%07d', i % {folders}, i)",
+}
+_DIGEST = "0" * 64
+_BLOB = (
+    "INSERT INTO blob (sha256, size, created_at, verified_at)"
+    f" VALUES ('{_DIGEST}', 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)"
+)
+_OBJECTS = (
+    "INSERT INTO stored_object (bucket_id, key, version_id, is_latest,"
+    " is_delete_marker, blob_id, sha256, size, etag, content_type, headers, metadata,"
+    " tags, node_id)"
+    " SELECT b.id, {key}, 'null', true, false, blob.id, blob.sha256, 1, blob.sha256,"
+    " 'text/plain', '{{}}', '{{}}', '{{}}', 'bench'"
+    " FROM bucket b, blob, {numbers} WHERE b.name = 'bench'"
+)
+
+
+@contextmanager
+def rows(bench: Bench) -> Iterator[list[Row]]:
+    """Yield the rows while a large and a small store run."""
+    with ExitStack() as stack:
+        large = stack.enter_context(store(bench.database))
+        small = stack.enter_context(store(bench.database))
+        [insider] = stack.enter_context(children("bench.inside", 1, large.environment))
+        _fill(large, bench.scale.keys)
+        _fill(small, SMALL_KEYS)
+        seconds = bench.scale.seconds / 2
+        yield [
+            _row(
+                "list",
+                f"List page of {PAGE} of {bench.scale.keys:,} keys",
+                (large, small),
+                insider,
+                _starts(bench.scale.keys),
+                seconds=seconds,
+            ),
+            _row(
+                "delimiter",
+                f"Delimiter page, {FOLDERS} folders of {bench.scale.keys:,} keys",
+                (large, small),
+                insider,
+                [""],
+                delimiter="/",
+                seconds=seconds,
+            ),
+        ]
+
+
+def _starts(keys: int) -> list[str]:
+    """Return where pages begin, spread over the bucket, each with a full page left."""
+    step = keys // FOLDERS // 2
+    return [f"folder-{f:02}/{step * f // 10:07}" for f in range(0, FOLDERS - 5, 3)]
+
+
+def _row(
+    name: str,
+    title: str,
+    stores: tuple[Store, Store],
+    insider: Child,
+    starts: list[str],
+    *,
+    delimiter: str = "",
+    seconds: float,
+) -> Row:
+    large, small = stores
+    query = f"/objects?bucket=bench&delimiter={quote(delimiter, safe='')}"
+    targets = [f"{query}&start_after={quote(start)}" for start in starts]
+
+    def bare() -> float:
+        answered: float = insider.ask(
+            "page_bare",
+            bucket="bench",
+            delimiter=delimiter,
+            starts=starts,
+            seconds=seconds,
+        )
+        return answered * 1000
+
+    def page(port: int, targets: list[str]) -> float:
+        return seconds_each(port, targets, seconds) * 1000
+
+    return Row(
+        name=name,
+        title=title,
+        unit="ms",
+        measure=partial(page, large.port, targets),
+        limits=(
+            Limit(
+                f"the same page of {SMALL_KEYS} keys",
+                partial(page, small.port, [query]),
+                _FLAT,
+            ),
+            Limit("its SQL by the bare driver", bare),
+        ),
+        prepare=lambda: (page(large.port, targets), page(small.port, [query]), bare()),
+    )
+
+
+def _fill(target: Store, keys: int) -> None:
+    """Insert rows straight into the tables; no bytes belong to them."""
+    url = target.environment.get("DATABASE_URL")
+    kind = "postgresql" if url else "sqlite"
+    statement = _OBJECTS.format(
+        key=_KEY[kind].format(folders=FOLDERS), numbers=_NUMBERS[kind]
+    )
+    if url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(_BLOB)
+            connection.execute(statement.encode(), {"keys": keys})
+            connection.execute("VACUUM (ANALYZE)")  # else autovacuum comes in between
+        return
+    file = target.folder / "objectstore.sqlite3"
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        database.execute(_BLOB)
+        database.execute(statement, {"keys": keys})
+        database.execute("ANALYZE")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

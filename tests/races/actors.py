@@ -1,0 +1,473 @@
+"""Who takes part in the exploration: each does one step of the protocol at a time.
+
+Every actor begins again when it is through, any number of times, and may crash between
+any two steps: then it forgets everything and begins again as well. So an exploration
+covers any number of PUTs, sweeps and crashes, with at most so many at work at once.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from objects_app.blobs.ingest import Spool
+from objects_app.blobs.layout import StoredBlob
+from objects_app.errors import BytesMissing
+from objects_app.queries import reads, sql
+from objects_app.queries.rows import ANYTHING, BlobState, Claim, Marked, NewObject
+from objects_app.services import objects, sweep
+from tests.blobs.memory import MemoryBackend
+from tests.races.laboratory import (
+    BUCKET,
+    BY,
+    CONTENTS,
+    DIGESTS,
+    HOLDER_DEAD,
+    KEYS,
+    LEASE_SECONDS,
+    NOW,
+    TRUST_SECONDS,
+    WHOLE,
+    BlobRow,
+    Effect,
+    Files,
+    Held,
+    Laboratory,
+    Rows,
+    Violation,
+    claimed_at,
+    deleting_since,
+)
+
+
+class Local(NamedTuple):
+    """All that an actor knows between two steps; `at` is where it stands."""
+
+    at: str = "start"
+    held: tuple[Held, ...] = ()
+    contents: tuple[int, ...] = ()
+    state: BlobState | None = None
+    once_verified: bool = False
+    answers: tuple[int | None, ...] = ()
+    wrote: bool = False
+    current: bool = False
+
+
+START = Local()
+
+
+class Step(NamedTuple):
+    """What is there after a step, and what it did to the memory of the others."""
+
+    label: str
+    rows: Rows
+    files: Files
+    local: Local
+    effect: Effect | None = None
+
+
+class Actor:
+    """One party. The same object twice in a scenario is two alike parties."""
+
+    name = "actor"
+
+    def steps(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Iterator[Step]:
+        """Yield what it may do next, crashes not counted."""
+        raise NotImplementedError
+
+    def crash(self, rows: Rows, local: Local) -> Rows:
+        """Return the rows after its crash: leases that it held will run out."""
+        return rows
+
+    def remember(self, local: Local, effect: Effect) -> Local:
+        """Return its memory after somebody else's step."""
+        return local
+
+
+class Put(Actor):
+    """Stores one of CONTENTS under one of KEYS: claim, stat, write, commit."""
+
+    def __init__(self, content: int, key: int) -> None:
+        self.name = f"PUT {KEYS[key]}={CONTENTS[content].decode()!r}"
+        self.content = content
+        self.key = key
+
+    def steps(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Iterator[Step]:
+        if local.at == "start":
+            yield self.claim(lab, rows, files)
+        elif local.at == "secure":
+            yield self.secure(lab, rows, files, local)
+        else:
+            yield self.commit(lab, rows, files, local)
+
+    def remember(self, local: Local, effect: Effect) -> Local:
+        return local._replace(held=tuple(map(effect.claim, local.held)))
+
+    def claim(self, lab: Laboratory, rows: Rows, files: Files) -> Step:
+        """Run the single try of services.objects.claim_blob."""
+        outcome = lab.on_rows(
+            rows,
+            lambda: sql.claim(
+                sha256=DIGESTS[self.content],
+                size=len(CONTENTS[self.content]),
+                trust_seconds=TRUST_SECONDS,
+            ),
+        )
+        claim = outcome.answer
+        local = START
+        if claim is not None and claim.state is not BlobState.DELETING:
+            held = Held(outcome.effect.number(claim.id), fresh=True)
+            local = Local(
+                "secure",
+                (held,),
+                state=claim.state,
+                once_verified=claim.once_verified,
+            )
+        return Step("claim", outcome.rows, files, local, outcome.effect)
+
+    def secure(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Step:
+        """Run services.objects.secure_bytes as far as its next call of the backend."""
+        claim = self._claimed(local)
+
+        def run(store: MemoryBackend) -> bool | tuple[int | None, ...]:
+            single = OneCall(store, local.answers)
+            try:
+                return objects.secure_bytes(
+                    store=single, claim=claim, received=lab.received(self.content)
+                )
+            except Paused:
+                return tuple(single.answers)
+
+        files, answer = lab.on_files(files, run)
+        if isinstance(answer, bool):
+            done = Local("commit", local.held, wrote=answer)
+            return Step("write" if answer else "trust", rows, files, done)
+        return Step("stat", rows, files, local._replace(answers=answer))
+
+    def commit(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Step:
+        """Run the commit; when its claim is void, begin again."""
+        outcome = lab.on_rows(
+            rows,
+            lambda: sql.commit(
+                claim=self._claimed(local),
+                new=NewObject(
+                    bucket_id=1,
+                    bucket_name=BUCKET,
+                    key=KEYS[self.key],
+                    sha256=DIGESTS[self.content],
+                    size=len(CONTENTS[self.content]),
+                    etag=DIGESTS[self.content],
+                    content_type="text/plain",
+                    headers={},
+                    metadata={},
+                ),
+                conditions=ANYTHING,
+                wrote=local.wrote,
+                by=BY,
+            ),
+        )
+        label = "commit" if outcome.answer else "commit in vain"
+        return Step(label, outcome.rows, files, START, outcome.effect)
+
+    def _claimed(self, local: Local) -> Claim:
+        [held] = local.held
+        return Claim(
+            id=held.number,
+            sha256=DIGESTS[self.content],
+            created_at=claimed_at(held),
+            state=local.state or BlobState.CLAIMED,
+            once_verified=local.once_verified,
+        )
+
+
+class Paused(Exception):
+    """The function has made the one call that this step may make."""
+
+
+class OneCall(MemoryBackend):
+    """Answers from memory what was asked in earlier steps, then runs one call more.
+
+    The function under test begins anew in each step and gets to where it was.
+    """
+
+    def __init__(self, store: MemoryBackend, answers: tuple[int | None, ...]) -> None:
+        self.spool_dir = store.spool_dir
+        self.answers = list(answers)
+        self._store = store
+        self._known = list(answers)
+        self._called = False
+
+    def stat(self, sha256: str) -> int | None:
+        if self._known:
+            return self._known.pop(0)
+        self._call()
+        found = self._store.stat(sha256)
+        self.answers.append(found)
+        return found
+
+    def write(self, sha256: str, spool: Spool) -> None:
+        self._call()
+        self._store.write(sha256, spool)
+
+    def _call(self) -> None:
+        if self._called:
+            raise Paused
+        self._called = True
+
+
+class Delete(Actor):
+    """Deletes one of KEYS, in one step."""
+
+    def __init__(self, key: int) -> None:
+        self.name = f"DELETE {KEYS[key]}"
+        self.key = key
+
+    def steps(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Iterator[Step]:
+        outcome = lab.on_rows(
+            rows,
+            lambda: sql.delete_object(
+                bucket_id=1,
+                bucket_name=BUCKET,
+                key=KEYS[self.key],
+                conditions=ANYTHING,
+                by=BY,
+            ),
+        )
+        yield Step("delete", outcome.rows, files, START, outcome.effect)
+
+
+class Sweeper(Actor):
+    """Condemns (its reading stale by the time it writes), marks, deletes, drops."""
+
+    name = "SWEEP"
+    lease_seconds = LEASE_SECONDS
+
+    def steps(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Iterator[Step]:
+        if local.at == "start":
+            yield self.look(lab, rows, files)
+            yield self.mark(lab, rows, files)
+        elif local.at == "condemn":
+            yield self.condemn(lab, rows, files, local)
+        elif local.at == "delete":
+            yield self.delete(lab, rows, files, local)
+        else:
+            yield self.drop(lab, rows, files, local)
+
+    def crash(self, rows: Rows, local: Local) -> Rows:
+        if local.at in {"delete", "drop"}:
+            for held in local.held:
+                if held.fresh:
+                    rows = rows.with_deleting(held.number, HOLDER_DEAD)
+        return rows
+
+    def remember(self, local: Local, effect: Effect) -> Local:
+        return local._replace(held=tuple(map(effect.mark, local.held)))
+
+    def look(self, lab: Laboratory, rows: Rows, files: Files) -> Step:
+        """Find what nothing refers to; what was claimed counts as old at once."""
+        outcome = lab.on_rows(
+            rows,
+            lambda: sql.condemn_candidates(
+                above_id=0, window=1000, claim_age_seconds=0
+            ),
+        )
+        held = tuple(Held(number, fresh=False) for number in outcome.answer)
+        local = Local("condemn", held) if held else START
+        return Step("look", outcome.rows, files, local)
+
+    def condemn(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Step:
+        """Condemn what was found, however long ago that was."""
+        ids = [held.number for held in local.held]
+        outcome = lab.on_rows(
+            rows, lambda: sql.condemn(ids=ids, claim_age_seconds=0)
+        )
+        return Step("condemn", outcome.rows, files, START, outcome.effect)
+
+    def mark(self, lab: Laboratory, rows: Rows, files: Files) -> Step:
+        """Mark with grace 0; only what a crashed sweeper left is taken over."""
+        outcome = lab.on_rows(
+            rows,
+            lambda: sql.mark(
+                grace_seconds=0, lease_seconds=self.lease_seconds, limit=100
+            ),
+        )
+        marked, _ = outcome.answer
+        number = outcome.effect.number
+        local = START
+        if marked:
+            local = Local(
+                "delete",
+                tuple(Held(number(one.id), fresh=True) for one in marked),
+                tuple(DIGESTS.index(one.sha256) for one in marked),
+            )
+        return Step("mark", outcome.rows, files, local, outcome.effect)
+
+    def delete(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Step:
+        """Run services.sweep.delete_bytes for the first of its marks."""
+        marked = self._marked(local)
+        files, _ = lab.on_files(
+            files,
+            lambda store: sweep.delete_bytes(
+                store=store, marked=marked, started=time.monotonic()
+            ),
+        )
+        return Step("delete bytes", rows, files, local._replace(at="drop"))
+
+    def drop(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Step:
+        """Drop the first of its marks, and go on to the next."""
+        outcome = lab.on_rows(rows, lambda: sql.drop(self._marked(local)))
+        rest = self.after_drop(local)
+        rest = self.remember(rest, outcome.effect)
+        return Step("drop", outcome.rows, files, rest, outcome.effect)
+
+    def after_drop(self, local: Local) -> Local:
+        """Return its memory without the blob that is done."""
+        if len(local.held) == 1:
+            return START
+        return Local("delete", local.held[1:], local.contents[1:])
+
+    def _marked(self, local: Local) -> Marked:
+        held, content = local.held[0], local.contents[0]
+        size = len(CONTENTS[content])
+        return Marked(held.number, DIGESTS[content], size, deleting_since(held))
+
+
+class OrphanRemover(Sweeper):
+    """Walks the bytes, looks for their rows later, adopts those without, removes them."""
+
+    name = "ORPHANS"
+
+    def steps(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Iterator[Step]:
+        if local.at == "start":
+            found = tuple(i for i, state in enumerate(files) if state)
+            if found:
+                yield Step("walk", rows, files, Local("walked", contents=found))
+        elif local.at == "walked":
+            yield self.compare(lab, rows, files, local)
+        elif local.at == "adopt":
+            yield self.adopt(lab, rows, files, local)
+        else:
+            yield from super().steps(lab, rows, files, local)
+
+    def compare(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Step:
+        """Run services.sweep's look for the rows of what the walk found."""
+        walked = [
+            StoredBlob(DIGESTS[content], len(CONTENTS[content]), NOW)
+            for content in local.contents
+        ]
+        outcome = lab.on_rows(rows, lambda: list(sweep._without_row(walked)))
+        orphans = tuple(DIGESTS.index(stored.sha256) for stored in outcome.answer)
+        local = Local("adopt", contents=orphans) if orphans else START
+        return Step("compare", rows, files, local)
+
+    def adopt(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Step:
+        """Give the first orphan a row that is deleting; pass it by if it has one."""
+        content = local.contents[0]
+        outcome = lab.on_rows(
+            rows,
+            lambda: sql.adopt_orphan(
+                sha256=DIGESTS[content], size=len(CONTENTS[content])
+            ),
+        )
+        if outcome.answer is None:
+            return Step("adopt", rows, files, self.after_drop(local))
+        held = Held(outcome.effect.number(outcome.answer.id), fresh=True)
+        local = Local("delete", (held,), local.contents)
+        return Step("adopt", outcome.rows, files, local, outcome.effect)
+
+    def after_drop(self, local: Local) -> Local:
+        rest = local.contents[1:]
+        return Local("adopt", contents=rest) if rest else START
+
+
+class Reader(Actor):
+    """Looks a key up and opens its bytes; when they are gone, looks it up once more."""
+
+    def __init__(self, key: int) -> None:
+        self.name = f"GET {KEYS[key]}"
+        self.key = key
+
+    def steps(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Iterator[Step]:
+        if local.at == "open":
+            files, missing = lab.on_files(
+                files, lambda store: self._missing(store, local.contents[0])
+            )
+            again = local._replace(at="again") if missing else START
+            yield Step("open", rows, files, again)
+            return
+        found = lab.on_rows(rows, lambda: reads.find_object(BUCKET, KEYS[self.key]))
+        row = found.answer[1] if found.answer else None
+        if row is None:
+            yield Step("look up", rows, files, START)
+            return
+        content = DIGESTS.index(row.sha256)
+        if local.at == "again":
+            if local.current:
+                raise Violation("bytes were gone, yet the row is what it was")
+            if files[content] != WHOLE:
+                raise Violation("the row has changed, but its new bytes are gone too")
+            yield Step("look up again", rows, files, START)
+            return
+        looked = Local("open", contents=(content,), current=True)
+        yield Step("look up", rows, files, looked)
+
+    def remember(self, local: Local, effect: Effect) -> Local:
+        if local.current and self.key in effect.touched:
+            return local._replace(current=False)
+        return local
+
+    def _missing(self, store: MemoryBackend, content: int) -> bool:
+        try:
+            with store.open(DIGESTS[content]) as file:
+                if file.read() != CONTENTS[content]:
+                    raise Violation("a reader got wrong bytes")
+        except BytesMissing:
+            return True
+        return False
+
+
+class LostClaims(Actor):
+    """The database restarts without the claim that it took last and asynchronously."""
+
+    name = "RESTART"
+
+    def steps(
+        self, lab: Laboratory, rows: Rows, files: Files, local: Local
+    ) -> Iterator[Step]:
+        last = len(rows.blobs)
+        if not rows.blobs or rows.blobs[-1] != BlobRow(rows.blobs[-1].content):
+            return
+
+        def forget() -> None:
+            lab.raw.execute("DELETE FROM blob WHERE id = ?", (last,))
+            lab.raw.execute(
+                "UPDATE sqlite_sequence SET seq = ? WHERE name = 'blob'", (last - 1,)
+            )
+
+        outcome = lab.on_rows(rows, forget)
+        yield Step("lose a claim", outcome.rows, files, START, outcome.effect)
