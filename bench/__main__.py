@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import psycopg
+from psycopg.rows import scalar_row
 from tqdm import tqdm
 
 from bench import large, listing, memory, report, small
@@ -41,8 +43,7 @@ def main(arguments: list[str]) -> int:
         bar = stack.enter_context(tqdm(total=len(wanted) * len(databases), unit="row"))
         try:
             for database in databases:
-                for result in _measure(Bench(database, scale), wanted, bar):
-                    results.append(result)
+                results.extend(_measure(Bench(database, scale), wanted, bar))
         except KeyboardInterrupt:
             status = 130
     print(report.table(results))
@@ -89,15 +90,17 @@ def _describe(database: Database) -> str:
     if database.url is None:
         return f"SQLite {sqlite3.sqlite_version} (WAL, synchronous FULL)"
     with psycopg.connect(database.url) as connection:
-        asked = ("server_version", "fsync", "synchronous_commit")
-        version, fsync, commit = (
-            connection.execute("SELECT current_setting(%s)", [name]).fetchone()[0]
-            for name in asked
+        cursor = connection.cursor(row_factory=scalar_row)
+        version, *durable = (
+            cursor.execute(f"SHOW {name}").fetchone()
+            for name in ("server_version", "fsync", "synchronous_commit")
         )
-    return f"PostgreSQL {version} (fsync {fsync}, synchronous_commit {commit})"
+    return f"PostgreSQL {version} (fsync {durable[0]}, synchronous_commit {durable[1]})"
 
 
-def _measure(bench: Bench, wanted: list[str], bar: "tqdm[None]") -> Iterator[Result]:
+def _measure(
+    bench: Bench, wanted: list[str], bar: "tqdm[NoReturn]"
+) -> Iterator[Result]:
     for family in FAMILIES:
         if not set(family.NAMES).intersection(wanted):
             continue
@@ -111,7 +114,7 @@ def _measure(bench: Bench, wanted: list[str], bar: "tqdm[None]") -> Iterator[Res
                     bar.update()
 
 
-def _rounds(row: Row, bench: Bench, bar: "tqdm[None]") -> Iterator[Result]:
+def _rounds(row: Row, bench: Bench, bar: "tqdm[NoReturn]") -> Iterator[Result]:
     """Measure a row and its limits in turns."""
     bar.set_description(f"{bench.database.name}: {row.name}")
     row.prepare()

@@ -34,10 +34,10 @@ _KEY = {
     " lpad(i::text, 7, '0'))",
     "sqlite": "printf('folder-%02d/%07d', i % {folders}, i)",
 }
-_DIGEST = "0" * 64
 _BLOB = (
     "INSERT INTO blob (sha256, size, created_at, verified_at)"
-    f" VALUES ('{_DIGEST}', 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)"
+    " VALUES ('0000000000000000000000000000000000000000000000000000000000000000',"
+    " 1, CURRENT_TIMESTAMP, CURRENT_TIMESTAMP)"
 )
 _OBJECTS = (
     "INSERT INTO stored_object (bucket_id, key, version_id, is_latest,"

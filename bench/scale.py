@@ -19,7 +19,7 @@ class Scale(NamedTuple):
 
 
 FULL = Scale(5, 4.0, 256 * MIB, 1024 * MIB, 2048 * MIB, 1_000_000)
-QUICK = Scale(3, 1.0, 64 * MIB, 256 * MIB, 256 * MIB, 100_000)
+QUICK = Scale(3, 0.5, 64 * MIB, 256 * MIB, 256 * MIB, 100_000)
 
 
 class Bench(NamedTuple):

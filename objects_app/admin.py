@@ -19,6 +19,7 @@ from objects_app.models import (
     Bucket,
     BucketTotals,
     JournalEntry,
+    JournalWatermark,
     Segment,
     StoredObject,
     Upload,
@@ -146,6 +147,6 @@ class BucketTotalsAdmin(ReadOnlyAdmin):
     list_display = ("bucket_id", "objects_total", "bytes_total")
 
 
-@admin.register(Segment, Upload, UploadPart)
+@admin.register(JournalWatermark, Segment, Upload, UploadPart)
 class PlainAdmin(ReadOnlyAdmin):
-    """Rows of objects made of parts."""
+    """Rows that need no more than to be seen."""

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from objects_app.access.principals import authenticate
 from objects_app.rest import problems
@@ -23,6 +23,19 @@ def identity(get_response: Handler) -> Handler:
         response = get_response(request)
         response["X-Node-Id"] = settings.NODE_ID
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+    return middleware
+
+
+def head_without_body(get_response: Handler) -> Handler:
+    """Answer HEAD with GET's headers alone: gunicorn logs a warning for each body."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if request.method == "HEAD" and isinstance(response, HttpResponse):
+            response.setdefault("Content-Length", str(len(response.content)))
+            response.content = b""
         return response
 
     return middleware

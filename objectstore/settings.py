@@ -45,6 +45,7 @@ INSTALLED_APPS = [
 # short one of its own, because the usual one costs more than the request itself.
 MIDDLEWARE = [
     "objects_app.middleware.identity",
+    "objects_app.middleware.head_without_body",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -56,6 +57,7 @@ MIDDLEWARE = [
 ]
 DATA_PLANE_MIDDLEWARE = [
     "objects_app.middleware.identity",
+    "objects_app.middleware.head_without_body",
     "corsheaders.middleware.CorsMiddleware",
     "objects_app.middleware.problem_responses",
     "objects_app.middleware.allowed_host",
@@ -136,8 +138,12 @@ STORAGES = {
 
 CORS_ALLOW_ALL_ORIGINS = "*" in config.cors_allowed_origins
 CORS_ALLOWED_ORIGINS = [o for o in config.cors_allowed_origins if o != "*"]
+CORS_URLS_REGEX = r"^/"  # the default's dot matches no newline, which keys may hold
+# `*` does not stand for Authorization (Fetch standard); credentials are never allowed.
+CORS_ALLOW_HEADERS = ["*", "Authorization"]
 CORS_ALLOW_METHODS = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]
 CORS_EXPOSE_HEADERS = [
+    "*",  # X-Object-Meta-*; older browsers do not know it, hence the rest
     "ETag",
     "Content-Length",
     "Content-Range",

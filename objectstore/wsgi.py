@@ -63,7 +63,8 @@ def application(
     environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> Iterable[bytes]:
     """Answer one request (PEP 3333)."""
-    limit_silence(environ)
     raw_path(environ)  # before Django rewrites PATH_INFO: keys are bytes
-    handler = _console if environ["PATH_INFO"].startswith(CONSOLE) else _data_plane
+    limit_silence(environ)  # also while sending: a reader that stops is dropped
+    to_console = f"{environ['PATH_INFO']}/".startswith(CONSOLE)
+    handler = _console if to_console else _data_plane
     return handler(environ, start_response)

@@ -26,6 +26,16 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
+class _Input:
+    """A body as PEP 3333 wants it; Django looks for `readline`, nobody calls it."""
+
+    def __init__(self, body: Readable) -> None:
+        self.read = body.read
+
+    def readline(self, size: int = -1, /) -> bytes:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Answer:
     """One response, read to its end and closed."""
@@ -86,7 +96,7 @@ def _environ(
     method: str, target: str, body: bytes | Readable | None, *, chunked: bool
 ) -> dict[str, Any]:
     path, _, query = target.partition("?")
-    stream = io.BytesIO(body or b"") if isinstance(body, bytes | None) else body
+    stream = io.BytesIO(body or b"") if isinstance(body, bytes | None) else _Input(body)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
@@ -149,13 +159,15 @@ def _connection_kept() -> Iterator[None]:
 
     Outside of one (`django_db(transaction=True)`) requests do as they do in a server.
     """
-    signals = (request_started, request_finished) if connection.in_atomic_block else ()
-    for signal in signals:
-        signal.disconnect(close_old_connections)
+    disconnected = [
+        signal
+        for signal in (request_started, request_finished)
+        if connection.in_atomic_block and signal.disconnect(close_old_connections)
+    ]
     try:
         yield
     finally:
-        for signal in signals:
+        for signal in disconnected:
             signal.connect(close_old_connections)
 
 

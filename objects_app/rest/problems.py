@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from django.core.exceptions import DisallowedHost, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.log import log_response
 
@@ -129,7 +129,8 @@ def _told(request: HttpRequest, error: Exception) -> tuple[Problem, str]:
         return BAD_HOST, "This server does not answer to that Host: see ALLOWED_HOSTS."
     if isinstance(error, SuspiciousOperation):
         return BAD_REQUEST, "The request cannot be understood."
-    if isinstance(error, OperationalError | InterfaceError):
+    # InternalError is PostgreSQL's of a server that only reads, after a failover.
+    if isinstance(error, OperationalError | InterfaceError | InternalError):
         return (
             DATABASE_UNAVAILABLE,
             "The database cannot answer now; try again shortly.",

@@ -8,7 +8,7 @@ from objects_app.rest.routing import by_method
 
 def _get(request: HttpRequest) -> HttpResponseBase:
     if "text/html" in request.headers.get("Accept", ""):
-        return HttpResponseRedirect("/ui/")
+        return HttpResponseRedirect("/ui/", headers={"Content-Length": "0"})
     return json_answer(
         {
             "message": "An object store. PUT bytes to /buckets/{bucket}/objects/{key}.",

@@ -157,7 +157,7 @@ def _decode(cursor: str) -> _Place:
         packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         bucket, key, is_prefix = json.loads(packed)
         f"{bucket}{key}".encode()
-    except (binascii.Error, ValueError, TypeError) as error:
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
         raise InvalidArgument(_FOREIGN_CURSOR) from error
     texts = isinstance(bucket, str) and isinstance(key, str)
     if not texts or not isinstance(is_prefix, bool) or "\0" in bucket + key:

@@ -2,12 +2,14 @@
 
 import os
 import pwd
+import re
 import shutil
 import socket
 import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -33,24 +35,32 @@ pytestmark = [
 User = pwd.struct_passwd | None
 
 
-@pytest.fixture(params=["the current user", "nobody"])
-def user(request: pytest.FixtureRequest) -> User:
-    """Who starts the store; None is whoever runs the tests."""
-    if request.param == "the current user":
-        return None
+def _users() -> list[User]:
+    """Whoever runs the tests (None); and nobody, where one may become it."""
     if os.geteuid() != 0:
-        pytest.skip("only root can start it as somebody else")
+        return [None]
     nobody = pwd.getpwnam("nobody")
     try:
         subprocess.run(
             [ENVIRONMENT / "bin" / "python", "-c", ""], user=nobody.pw_uid, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("nobody may not enter the folder of this environment's Python")
-    return nobody
+        return [None]  # this environment's Python lies in a folder that is root's alone
+    return [None, nobody]
 
 
-@pytest.fixture
+@pytest.fixture(
+    scope="module",
+    params=_users(),
+    ids=lambda user: "nobody" if user else "current user",
+)
+def user(request: pytest.FixtureRequest) -> User:
+    """Who starts the store."""
+    chosen: User = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
 def folder(user: User) -> Iterator[Path]:
     """A folder that `user` owns and can reach, unlike pytest's own."""
     folder = Path(tempfile.mkdtemp(prefix="objectstore-run-"))
@@ -60,92 +70,100 @@ def folder(user: User) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture
+@dataclass(frozen=True)
+class TwoStarts:
+    """What a store printed that was started, stopped, and started once more."""
+
+    project: Path
+    first: str
+    second: str
+
+    @property
+    def passwords(self) -> list[str]:
+        """Every password that was printed."""
+        pattern = r"password (\S+) \(shown only now\)"
+        return re.findall(pattern, self.first + self.second)
+
+
+@pytest.fixture(scope="module")
+def started(folder: Path, user: User) -> TwoStarts:
+    """Two starts: the port is given from outside at first, by `.env` then."""
+    project = copy_project(folder / "started", user)
+    port = free_port()
+    with RunningStore(project, port=port, user=user, PORT=str(port)) as store:
+        pass
+    first = store.output
+    (project / ".env").write_text("PORT=65535\nNODE_ID=from-the-file\n")
+    with RunningStore(project, port=65535, user=user, NODE_ID="from-outside") as store:
+        pass
+    return TwoStarts(project, first, store.output)
+
+
+@pytest.fixture(scope="module")
 def project(folder: Path, user: User) -> Path:
-    """A copy of the project for `user`."""
-    return copy_project(folder / "objectstore", user)
+    """A copy of the project in which nothing has been started."""
+    return copy_project(folder / "fresh", user)
 
 
-def manage(project: Path, *arguments: str, **variables: str) -> str:
-    return subprocess.run(
-        [ENVIRONMENT / "bin" / "python", "manage.py", *arguments],
-        cwd=project,
-        env=environment(**variables),
+def test_it_says_where_the_store_is_and_what_is_its_node(started: TwoStarts) -> None:
+    assert "http://localhost:" in started.first
+    assert f"data in {started.project / 'data'}" in started.first
+
+
+def test_the_password_is_printed_once_and_signs_in(started: TwoStarts) -> None:
+    [password] = started.passwords
+    assert password in started.first
+
+    script = (
+        "from django.contrib.auth import authenticate\n"
+        f"print(authenticate(username='admin', password='{password}'))"
+    )
+    asked = subprocess.run(
+        [str(ENVIRONMENT / "bin/python"), "manage.py", "shell", "--no-imports"],
+        cwd=started.project,
+        env=environment(),
+        input=script,
         capture_output=True,
         text=True,
         check=True,
-    ).stdout
-
-
-def test_the_first_start_shows_the_password_and_the_second_how_to_reset_it(
-    project: Path, user: User
-) -> None:
-    port = free_port()
-    with RunningStore(project, port=port, user=user, PORT=str(port)) as first:
-        assert f"http://localhost:{port}" in first.output
-        assert "Traceback" not in first.output
-        password = first.password
-    with RunningStore(project, port=port, user=user, PORT=str(port)) as second:
-        assert f"http://localhost:{port}" in second.output
-
-    signed_in = manage(
-        project,
-        "shell",
-        "--no-imports",
-        "-c",
-        "from django.contrib.auth import authenticate\n"
-        f"print(authenticate(username='admin', password='{password}'))",
     )
-    assert signed_in.strip() == "admin"
-    assert second.password is None
-    assert "manage.py changepassword admin" in second.output
-    assert "Traceback" not in second.output
+
+    assert asked.stdout.strip() == "admin"
 
 
-def test_the_data_is_for_the_owner_alone(project: Path, user: User) -> None:
-    port = free_port()
-    with RunningStore(project, port=port, user=user, PORT=str(port)):
-        pass
+def test_the_second_start_says_how_to_reset_the_password(started: TwoStarts) -> None:
+    assert "manage.py changepassword admin" in started.second
 
-    data = project / "data"
+
+def test_nothing_goes_wrong_on_the_way(started: TwoStarts) -> None:
+    for output in (started.first, started.second):
+        assert "Traceback" not in output
+        assert "rror" not in output
+
+
+def test_a_sigterm_lets_every_process_finish(started: TwoStarts) -> None:
+    for output in (started.first, started.second):
+        assert "web stopped (rc=0)" in output
+        assert "worker stopped (rc=0)" in output
+
+
+def test_the_port_may_stand_in_the_env_file_even_the_last_there_is(
+    started: TwoStarts,
+) -> None:
+    """honcho's command would count on from it for the worker, which then refuses."""
+    assert "http://localhost:65535" in started.second
+
+
+def test_the_environment_wins_over_the_env_file(started: TwoStarts) -> None:
+    assert "from-outside" in started.second
+    assert "from-the-file" not in started.second
+
+
+def test_the_data_is_for_the_owner_alone(started: TwoStarts) -> None:
+    data = started.project / "data"
+
     assert stat.S_IMODE(data.stat().st_mode) == 0o700
     assert stat.S_IMODE((data / "secret_key").stat().st_mode) == 0o600
-
-
-def test_a_sigterm_stops_every_process(project: Path, user: User) -> None:
-    port = free_port()
-    with RunningStore(project, port=port, user=user, PORT=str(port)) as store:
-        store.stop()
-
-        assert "web stopped (rc=0)" in store.output
-        assert "worker stopped (rc=0)" in store.output
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def test_the_port_may_stand_in_the_env_file(project: Path, user: User) -> None:
-    port = free_port()
-    (project / ".env").write_text(f"PORT={port}\nNODE_ID=from-the-file\n")
-
-    with RunningStore(project, port=port, user=user) as store:
-        assert "from-the-file" in store.output
-
-
-def test_the_environment_wins_over_the_env_file(project: Path, user: User) -> None:
-    port = free_port()
-    (project / ".env").write_text("PORT=1\nNODE_ID=from-the-file\n")
-
-    with RunningStore(
-        project, port=port, user=user, PORT=str(port), NODE_ID="from-outside"
-    ) as store:
-        assert "from-outside" in store.output
-        assert "from-the-file" not in store.output
-
-
-def test_the_last_port_there_is_works_too(project: Path, user: User) -> None:
-    """The worker would refuse a PORT counted on from the web process's."""
-    with RunningStore(project, port=65535, user=user, PORT="65535") as store:
-        assert "http://localhost:65535" in store.output
 
 
 def test_a_busy_port_is_one_sentence_and_changes_nothing(

@@ -128,9 +128,7 @@ class Put(Actor):
             )
         return Step("claim", outcome.rows, files, local, outcome.effect)
 
-    def secure(
-        self, lab: Laboratory, rows: Rows, files: Files, local: Local
-    ) -> Step:
+    def secure(self, lab: Laboratory, rows: Rows, files: Files, local: Local) -> Step:
         """Run services.objects.secure_bytes as far as its next call of the backend."""
         claim = self._claimed(local)
 
@@ -149,9 +147,7 @@ class Put(Actor):
             return Step("write" if answer else "trust", rows, files, done)
         return Step("stat", rows, files, local._replace(answers=answer))
 
-    def commit(
-        self, lab: Laboratory, rows: Rows, files: Files, local: Local
-    ) -> Step:
+    def commit(self, lab: Laboratory, rows: Rows, files: Files, local: Local) -> Step:
         """Run the commit; when its claim is void, begin again."""
         outcome = lab.on_rows(
             rows,
@@ -286,14 +282,10 @@ class Sweeper(Actor):
         local = Local("condemn", held) if held else START
         return Step("look", outcome.rows, files, local)
 
-    def condemn(
-        self, lab: Laboratory, rows: Rows, files: Files, local: Local
-    ) -> Step:
+    def condemn(self, lab: Laboratory, rows: Rows, files: Files, local: Local) -> Step:
         """Condemn what was found, however long ago that was."""
         ids = [held.number for held in local.held]
-        outcome = lab.on_rows(
-            rows, lambda: sql.condemn(ids=ids, claim_age_seconds=0)
-        )
+        outcome = lab.on_rows(rows, lambda: sql.condemn(ids=ids, claim_age_seconds=0))
         return Step("condemn", outcome.rows, files, START, outcome.effect)
 
     def mark(self, lab: Laboratory, rows: Rows, files: Files) -> Step:
@@ -315,9 +307,7 @@ class Sweeper(Actor):
             )
         return Step("mark", outcome.rows, files, local, outcome.effect)
 
-    def delete(
-        self, lab: Laboratory, rows: Rows, files: Files, local: Local
-    ) -> Step:
+    def delete(self, lab: Laboratory, rows: Rows, files: Files, local: Local) -> Step:
         """Run services.sweep.delete_bytes for the first of its marks."""
         marked = self._marked(local)
         files, _ = lab.on_files(
@@ -328,9 +318,7 @@ class Sweeper(Actor):
         )
         return Step("delete bytes", rows, files, local._replace(at="drop"))
 
-    def drop(
-        self, lab: Laboratory, rows: Rows, files: Files, local: Local
-    ) -> Step:
+    def drop(self, lab: Laboratory, rows: Rows, files: Files, local: Local) -> Step:
         """Drop the first of its marks, and go on to the next."""
         outcome = lab.on_rows(rows, lambda: sql.drop(self._marked(local)))
         rest = self.after_drop(local)
@@ -368,9 +356,7 @@ class OrphanRemover(Sweeper):
         else:
             yield from super().steps(lab, rows, files, local)
 
-    def compare(
-        self, lab: Laboratory, rows: Rows, files: Files, local: Local
-    ) -> Step:
+    def compare(self, lab: Laboratory, rows: Rows, files: Files, local: Local) -> Step:
         """Run services.sweep's look for the rows of what the walk found."""
         walked = [
             StoredBlob(DIGESTS[content], len(CONTENTS[content]), NOW)
@@ -381,9 +367,7 @@ class OrphanRemover(Sweeper):
         local = Local("adopt", contents=orphans) if orphans else START
         return Step("compare", rows, files, local)
 
-    def adopt(
-        self, lab: Laboratory, rows: Rows, files: Files, local: Local
-    ) -> Step:
+    def adopt(self, lab: Laboratory, rows: Rows, files: Files, local: Local) -> Step:
         """Give the first orphan a row that is deleting; pass it by if it has one."""
         content = local.contents[0]
         outcome = lab.on_rows(

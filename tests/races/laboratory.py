@@ -121,7 +121,9 @@ class Effect(NamedTuple):
 
     def claim(self, held: Held) -> Held:
         """Return the memory of a claim: it stays true as long as its row is there."""
-        return Held(self.number(held.number), held.fresh and held.number in self.numbers)
+        return Held(
+            self.number(held.number), held.fresh and held.number in self.numbers
+        )
 
     def mark(self, held: Held) -> Held:
         """Return the memory of a mark: it ends also when somebody else marks the row."""

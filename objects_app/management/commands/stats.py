@@ -8,6 +8,10 @@ from django.template.defaultfilters import filesizeformat
 from objects_app.services.usage import usage
 
 
+def _size(count: int) -> str:
+    return filesizeformat(count).replace("\xa0", " ")
+
+
 class Command(BaseCommand):
     """Print the store's totals."""
 
@@ -18,13 +22,13 @@ class Command(BaseCommand):
         now = usage()
         width = max([len(name) for name in now.buckets], default=0)
         for name, totals in now.buckets.items():
-            size = filesizeformat(totals.bytes)
+            size = _size(totals.bytes)
             self.stdout.write(f"{name:<{width}}  {totals.objects:>12,} objects  {size}")
         saved = max(0, now.objects_bytes - now.blobs_bytes)
         return (
-            f"{now.objects:,} objects of {filesizeformat(now.objects_bytes)} in "
+            f"{now.objects:,} objects of {_size(now.objects_bytes)} in "
             f"{len(now.buckets)} buckets; {now.blobs:,} blobs of "
-            f"{filesizeformat(now.blobs_bytes)}, {filesizeformat(saved)} saved by "
+            f"{_size(now.blobs_bytes)}, {_size(saved)} saved by "
             f"deduplication; {now.condemned:,} blobs of "
-            f"{filesizeformat(now.condemned_bytes)} wait for the sweep."
+            f"{_size(now.condemned_bytes)} wait for the sweep."
         )

@@ -1,0 +1,124 @@
+"""What the explorer searches: who takes part, and from which beginnings."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.races.actors import (
+    Actor,
+    Delete,
+    LostClaims,
+    OrphanRemover,
+    Put,
+    Reader,
+    Sweeper,
+)
+from tests.races.explorer import Explored, Explorer, Scenario
+from tests.races.laboratory import (
+    ABSENT,
+    CLAIMED,
+    SHORT,
+    TRUSTED,
+    UNTRUSTED,
+    WHOLE,
+    BlobRow,
+    Files,
+    Ref,
+    Rows,
+    laboratory,
+)
+
+_ON_A = (Ref(1, 0), None)
+
+STARTS: tuple[tuple[Rows, Files], ...] = (
+    # Nothing at all.
+    (Rows(), (ABSENT, ABSENT)),
+    # A live blob, and key `a` refers to it; trusted, and after a restore.
+    (Rows((BlobRow(0, TRUSTED),), _ON_A), (WHOLE, ABSENT)),
+    (Rows((BlobRow(0, UNTRUSTED),), _ON_A), (WHOLE, ABSENT)),
+    # Condemned by a look that was stale, and referred to.
+    (Rows((BlobRow(0, TRUSTED, condemned=True),), _ON_A), (WHOLE, ABSENT)),
+    # Condemned: nothing refers to it.
+    (Rows((BlobRow(0, TRUSTED, condemned=True),)), (WHOLE, ABSENT)),
+    # Claimed long ago, by a PUT that crashed before or after it wrote.
+    (Rows((BlobRow(0, CLAIMED),)), (ABSENT, ABSENT)),
+    (Rows((BlobRow(0, CLAIMED),)), (WHOLE, ABSENT)),
+    # Bytes without a row, whole and damaged.
+    (Rows(), (WHOLE, ABSENT)),
+    (Rows(), (SHORT, ABSENT)),
+    # After a restore: a row that nothing refers to, its bytes missing or damaged.
+    (Rows((BlobRow(0, UNTRUSTED),)), (ABSENT, ABSENT)),
+    (Rows((BlobRow(0, UNTRUSTED),)), (SHORT, ABSENT)),
+)
+
+_SWEEP = Sweeper()
+_ORPHANS = OrphanRemover()
+_PUT = Put(content=0, key=0)
+_PUT_ELSEWHERE = Put(content=0, key=1)
+_OVERWRITE = Put(content=1, key=0)
+_OTHER = Put(content=1, key=1)
+
+
+def scenario(name: str, *actors: Actor) -> Scenario:
+    """Return a scenario with every beginning."""
+    return Scenario(name, actors, STARTS)
+
+
+ONE_CONTENT = scenario(
+    "one content, two keys",
+    *(_PUT, _PUT_ELSEWHERE, Delete(0), Delete(1)),
+    *(Reader(0), _ORPHANS, _SWEEP, _SWEEP),
+)
+SMALL = (
+    ONE_CONTENT,
+    scenario(
+        "a lost claim, its number given to other content",
+        *(_PUT, _OTHER, Delete(0), Delete(1), LostClaims(), _SWEEP),
+    ),
+    scenario(
+        "two contents overwrite each other",
+        *(_PUT, _OVERWRITE, Delete(0), Reader(0), _SWEEP),
+    ),
+    scenario(
+        "three PUTs, two DELETEs, three SWEEPs",
+        *(_PUT, _PUT, _PUT_ELSEWHERE, Delete(0), Delete(1)),
+        *(_SWEEP, _SWEEP, _SWEEP),
+    ),
+    scenario(
+        "two contents, two SWEEPs",
+        *(_PUT, _OVERWRITE, Delete(0), _SWEEP, _SWEEP),
+    ),
+)
+"""In the order in which a search that has little time should take them."""
+
+LARGE = (
+    scenario(
+        "a lost claim and orphans",
+        *(_PUT, _OTHER, Delete(0), Delete(1), LostClaims(), _ORPHANS, _SWEEP),
+    ),
+    scenario(
+        "two contents and orphans",
+        *(_PUT, _OVERWRITE, Delete(0), Reader(0), _ORPHANS, _SWEEP),
+    ),
+    scenario(
+        "one content, three PUTs, two readers, three SWEEPs",
+        *(_PUT, _PUT, _PUT_ELSEWHERE, Delete(0), Delete(1)),
+        *(Reader(0), Reader(1), _ORPHANS, _SWEEP, _SWEEP, _SWEEP),
+    ),
+    scenario(
+        "two contents, everybody",
+        *(_PUT, _OVERWRITE, Delete(0), Reader(0), _ORPHANS, _SWEEP, _SWEEP),
+    ),
+)
+"""Minutes, not seconds."""
+
+
+def explore_all(
+    scenarios: tuple[Scenario, ...], *, seconds: float, spool_dir: Path
+) -> Iterator[Explored]:
+    """Search one scenario after the other, together at most for so long."""
+    left = seconds
+    for one in scenarios:
+        with laboratory(spool_dir) as lab:
+            explored = Explorer(lab, one).explore(seconds=left)
+        left -= explored.seconds
+        yield explored

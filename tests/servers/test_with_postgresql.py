@@ -1,0 +1,125 @@
+"""`python -m tests.with_postgresql` leaves nothing behind, however it ends."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.e2e.store import environment
+
+pytestmark = [pytest.mark.e2e, pytest.mark.tooling]
+
+WITH_POSTGRESQL = [sys.executable, "-m", "tests.with_postgresql"]
+SECONDS = 60
+
+
+def test_the_command_finds_a_server_and_its_exit_status_is_returned() -> None:
+    script = 'test -z "$DATABASE_URL" && echo "$TEST_DATABASE_URL" && exit 7'
+
+    ended = subprocess.run(
+        [*WITH_POSTGRESQL, "sh", "-c", script],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert ended.returncode == 7
+    assert ended.stdout.startswith("postgres://")
+    assert not _answers(ended.stdout.strip())
+
+
+def test_a_server_that_is_given_is_used_as_it_is() -> None:
+    ended = subprocess.run(
+        [*WITH_POSTGRESQL, "sh", "-c", 'echo "$TEST_DATABASE_URL"'],
+        env=environment(TEST_DATABASE_URL="postgres://given"),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+
+    assert ended.stdout == "postgres://given\n"
+
+
+@pytest.mark.parametrize(
+    ("durable", "fsync"), [([], "off"), (["--durable"], "on")], ids=["fast", "durable"]
+)
+def test_only_a_durable_server_waits_for_the_disk(
+    durable: list[str], fsync: str
+) -> None:
+    script = (
+        "import os, psycopg\n"
+        "c = psycopg.connect(os.environ['TEST_DATABASE_URL'])\n"
+        "print(c.execute('show fsync').fetchone()[0])"
+    )
+
+    ended = subprocess.run(
+        [*WITH_POSTGRESQL, *durable, sys.executable, "-c", script],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+
+    assert ended.stdout.strip() == fsync
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        signal.SIGTERM,
+        pytest.param(
+            signal.SIGKILL,
+            marks=pytest.mark.skipif(
+                sys.platform != "linux", reason="only Linux tells a child of its parent"
+            ),
+        ),
+    ],
+)
+def test_the_server_ends_with_the_command_that_started_it(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    url_file = tmp_path / "url"
+    script = f'echo "$TEST_DATABASE_URL" > {url_file}.new; mv {url_file}.new {url_file}'
+    process = subprocess.Popen(
+        [*WITH_POSTGRESQL, "sh", "-c", f"{script}; exec sleep 600"],
+        env=environment(),
+        start_new_session=True,
+    )
+    try:
+        _wait_for(url_file.exists)
+        url = url_file.read_text().strip()
+        assert _answers(url)
+
+        process.send_signal(number)
+        assert process.wait(SECONDS) != 0
+        _wait_for(lambda: not _answers(url))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -1,0 +1,57 @@
+"""Chores run at their intervals, whatever becomes of each."""
+
+import threading
+
+import pytest
+from django.db import OperationalError
+
+from objects_app.services.schedule import Task, run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Chore:
+    """Counts its runs, fails as it is told, and stops the schedule in the end."""
+
+    def __init__(self, stop: threading.Event, *, last: int, fail: bool = False) -> None:
+        self.stop, self.last, self.fail = stop, last, fail
+        self.runs = 0
+
+    def __call__(self) -> None:
+        self.runs += 1
+        if self.runs == self.last:
+            self.stop.set()
+        if self.fail:
+            raise OperationalError("the database went away")
+
+
+def test_a_chore_runs_again_after_its_interval() -> None:
+    stop = threading.Event()
+    chore = Chore(stop, last=3)
+    run(stop=stop, tasks=[Task("chore", 0.001, chore)])
+    assert chore.runs == 3
+
+
+def test_a_chore_that_is_not_due_waits() -> None:
+    stop = threading.Event()
+    often, seldom = Chore(stop, last=5), Chore(stop, last=-1)
+    run(stop=stop, tasks=[Task("seldom", 3600, seldom), Task("often", 0.001, often)])
+    assert (often.runs, seldom.runs) == (5, 1)
+
+
+def test_a_failing_database_stops_neither_chore(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stop = threading.Event()
+    failing, other = Chore(stop, last=-1, fail=True), Chore(stop, last=3)
+    run(stop=stop, tasks=[Task("failing", 0.0, failing), Task("other", 0.0, other)])
+    assert failing.runs >= 2
+    assert "failing failed; tried again later" in caplog.text
+
+
+def test_nothing_runs_once_it_is_told_to_stop() -> None:
+    stop = threading.Event()
+    stop.set()
+    chore = Chore(stop, last=1)
+    run(stop=stop, tasks=[Task("chore", 0.0, chore)])
+    assert chore.runs == 0

@@ -1,0 +1,100 @@
+"""The admin shows every table and changes next to nothing."""
+
+import re
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from objects_app.models import Blob, Bucket, StoredObject
+from tests.client import DataPlane
+
+pytestmark = pytest.mark.django_db
+
+MODELS = list(apps.get_app_config("objects_app").get_models())
+
+
+@pytest.fixture
+def chief(client: Client) -> Client:
+    """A client signed in as a superuser."""
+    client.force_login(User.objects.create_superuser("chief"))
+    return client
+
+
+@pytest.fixture
+def stored(data_plane: DataPlane) -> None:
+    for key in ("a/1", "a/2", "b"):
+        data_plane.put(f"/buckets/photos/objects/{key}", key.encode())
+
+
+def changelist(name: str, query: str = "") -> str:
+    return reverse(f"admin:objects_app_{name}_changelist") + query
+
+
+def test_every_model_is_registered() -> None:
+    assert [model for model in MODELS if not admin.site.is_registered(model)] == []
+
+
+@pytest.mark.parametrize("name", [model._meta.model_name for model in MODELS])
+@pytest.mark.usefixtures("stored")
+def test_a_list_opens_without_counting_all_rows(chief: Client, name: str) -> None:
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        assert chief.get(changelist(name)).status_code == 200
+    statements = [query["sql"] for query in seen.captured_queries]
+    counts = [s for s in statements if "COUNT(" in s and "django_" not in s]
+    assert counts
+    assert [s for s in counts if not re.search(r"LIMIT \S+", s)] == []
+
+
+@pytest.mark.parametrize(
+    ("term", "keys"),
+    [
+        ("photos/", {"a/1", "a/2", "b"}),
+        ("photos/a/", {"a/1", "a/2"}),
+        ("photos", {"a/1", "a/2", "b"}),
+        ("other/", set()),
+        (
+            "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d",
+            {"b"},
+        ),
+    ],
+)
+@pytest.mark.usefixtures("stored")
+def test_objects_are_found_by_bucket_and_prefix_or_by_digest(
+    chief: Client, term: str, keys: set[str]
+) -> None:
+    page = chief.get(changelist("storedobject", f"?q={term}"))
+    assert {row.key for row in page.context["cl"].result_list} == keys
+
+
+@pytest.mark.parametrize("name", [model._meta.model_name for model in MODELS])
+def test_nothing_is_added_by_hand(chief: Client, name: str) -> None:
+    assert chief.get(reverse(f"admin:objects_app_{name}_add")).status_code == 403
+
+
+@pytest.mark.usefixtures("stored")
+def test_objects_and_blobs_are_neither_changed_nor_deleted_by_hand(
+    chief: Client,
+) -> None:
+    for row in (StoredObject.objects.earliest("pk"), Blob.objects.earliest("pk")):
+        name = f"admin:objects_app_{row._meta.model_name}"
+        assert chief.get(reverse(f"{name}_change", args=[row.pk])).status_code == 200
+        for action in ("change", "delete"):
+            url = reverse(f"{name}_{action}", args=[row.pk])
+            assert chief.post(url, {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_bucket_can_be_given_to_somebody(chief: Client, alice: User) -> None:
+    bucket = Bucket.objects.get()
+    url = reverse("admin:objects_app_bucket_change", args=[bucket.pk])
+    chief.post(url, {"owner": alice.pk, "name": "renamed"})
+    bucket.refresh_from_db()
+    assert (bucket.owner, bucket.name) == (alice, "photos")

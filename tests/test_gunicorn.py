@@ -1,0 +1,106 @@
+"""gunicorn's configuration, loaded as gunicorn loads it."""
+
+import os
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gunicorn.app.wsgiapp import WSGIApplication
+
+from objectstore.config import BASE_DIR
+
+FILE = str(BASE_DIR / "objectstore" / "gunicorn.py")
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Load the file under these settings and return gunicorn's own view of it."""
+
+    def load(**variables: str) -> Any:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("sys.argv", ["gunicorn", "--config", FILE])
+        monkeypatch.chdir(BASE_DIR)
+        return WSGIApplication().cfg
+
+    return load
+
+
+def test_the_numbers_come_from_the_settings(load: Callable[..., Any]) -> None:
+    cfg = load(
+        WEB_CONCURRENCY="3",
+        WEB_THREADS="5",
+        BIND="::1",
+        PORT="8123",
+        GRACEFUL_TIMEOUT_SECONDS="7",
+    )
+
+    assert (cfg.workers, cfg.threads) == (3, 5)
+    assert cfg.address == [("::1", 8123)]
+    assert cfg.graceful_timeout == 7
+    assert cfg.worker_class_str == "gthread"
+
+
+def test_forwarding_headers_are_believed_from_nobody(load: Callable[..., Any]) -> None:
+    cfg = load(FORWARDED_ALLOW_IPS="*")
+
+    assert not list(cfg.forwarded_allow_ips)
+    assert not cfg.secure_scheme_headers
+
+
+def test_the_longest_key_fits_the_request_line(load: Callable[..., Any]) -> None:
+    longest = len("DELETE /buckets//objects/ HTTP/1.1") + 63 + 3 * 1024
+
+    assert load().limit_request_line > longest
+
+
+def test_nothing_is_kept_outside_of_the_data_folder(load: Callable[..., Any]) -> None:
+    cfg = load()
+
+    assert cfg.control_socket_disable
+    assert cfg.pidfile is None
+
+
+def test_one_line_says_where_it_listens(
+    load: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cfg = load(WEB_CONCURRENCY="2", WEB_THREADS="8")
+
+    cfg.when_ready(SimpleNamespace(LISTENERS=["http://127.0.0.1:8080"]))
+
+    said = capsys.readouterr().err
+    assert said == "gunicorn listens on http://127.0.0.1:8080 with 2 x 8 threads\n"
+
+
+def test_workers_stay_where_they_are_put_unless_asked(load: Callable[..., Any]) -> None:
+    worker = SimpleNamespace()
+
+    load().pre_fork(SimpleNamespace(WORKERS={}), worker)
+
+    assert not hasattr(worker, "core")
+
+
+def test_each_worker_gets_a_core_and_its_successor_the_free_one(
+    load: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {4, 7}, raising=False)
+    monkeypatch.setattr(
+        os, "sched_setaffinity", lambda _pid, cores: pinned.append(cores), raising=False
+    )
+    cfg = load(PIN_WORKERS="true")
+    server = SimpleNamespace(WORKERS={})
+
+    def spawn(pid: int) -> None:
+        worker = SimpleNamespace()
+        cfg.pre_fork(server, worker)
+        cfg.post_fork(server, worker)
+        server.WORKERS[pid] = worker
+
+    spawn(1)
+    spawn(2)
+    del server.WORKERS[1]
+    spawn(3)
+
+    assert pinned == [{4}, {7}, {4}]
