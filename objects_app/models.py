@@ -29,7 +29,7 @@ class Bucket(models.Model):
     class Visibility(models.TextChoices):
         PRIVATE = "private"
 
-    name = KeyField(unique=True)
+    name = KeyField()
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
@@ -44,6 +44,9 @@ class Bucket(models.Model):
 
     class Meta:
         db_table = "bucket"
+        constraints = [
+            models.UniqueConstraint(fields=["name"], name="one_bucket_per_name")
+        ]
 
     def __str__(self) -> str:
         return str(self.name)
@@ -53,7 +56,7 @@ class Blob(models.Model):
     """Bytes stored once, under their SHA-256 (DESIGN: claimed, live, condemned,
     deleting)."""
 
-    sha256 = models.CharField(max_length=64, unique=True)
+    sha256 = models.CharField(max_length=64)
     size = models.BigIntegerField()
     md5 = models.CharField(max_length=32, null=True, blank=True)  # noqa: DJ001
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -64,9 +67,10 @@ class Blob(models.Model):
     class Meta:
         db_table = "blob"
         constraints = [
+            models.UniqueConstraint(fields=["sha256"], name="one_blob_per_digest"),
             models.CheckConstraint(
                 condition=Q(size__gte=0), name="blob_size_not_negative"
-            )
+            ),
         ]
         indexes = [
             models.Index(
@@ -104,7 +108,6 @@ class StoredObject(BlobReference):
         null=True,
         on_delete=models.PROTECT,
         related_name="stored_objects",
-        db_constraint=False,  # the guard's (blob_id, blob_usable) key is stronger
     )
     sha256 = models.CharField(max_length=64)
     size = models.BigIntegerField()
@@ -146,9 +149,7 @@ class Segment(BlobReference):
     number = models.PositiveIntegerField()
     offset = models.BigIntegerField()
     size = models.BigIntegerField()
-    blob = models.ForeignKey(
-        Blob, on_delete=models.PROTECT, related_name="segments", db_constraint=False
-    )
+    blob = models.ForeignKey(Blob, on_delete=models.PROTECT, related_name="segments")
 
     class Meta:
         db_table = "segment"
@@ -190,7 +191,7 @@ class UploadPart(BlobReference):
     number = models.PositiveIntegerField()
     size = models.BigIntegerField()
     blob = models.ForeignKey(
-        Blob, on_delete=models.PROTECT, related_name="upload_parts", db_constraint=False
+        Blob, on_delete=models.PROTECT, related_name="upload_parts"
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

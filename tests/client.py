@@ -23,7 +23,7 @@ _ONCE_ONLY = {"content-length", "content-type", "etag", "last-modified", "locati
 class Readable(Protocol):
     """A body that is read as it is needed."""
 
-    def read(self, size: int = -1, /) -> bytes: ...
+    def read(self, size: int, /) -> bytes: ...
 
 
 class _Input:

@@ -54,3 +54,9 @@ def data_dir(settings: Settings, tmp_path: Path) -> Iterator[Path]:
     backend.cache_clear()  # type: ignore[attr-defined]
     yield settings.DATA_DIR
     backend.cache_clear()  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def everybody_may_write(settings: Settings, data_dir: Path) -> None:
+    """Let callers without credentials write, into a folder of this test's own."""
+    settings.ANONYMOUS_ACCESS = "write"

@@ -27,7 +27,7 @@ def chief(client: Client) -> Client:
 
 
 @pytest.fixture
-def stored(data_plane: DataPlane) -> None:
+def stored(everybody_may_write: None, data_plane: DataPlane) -> None:
     for key in ("a/1", "a/2", "b"):
         data_plane.put(f"/buckets/photos/objects/{key}", key.encode())
 

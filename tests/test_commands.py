@@ -11,7 +11,6 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from objects_app.blobs.backend import backend
 from objects_app.blobs.layout import storage_key
 from objects_app.models import Blob
 from objectstore.config import BASE_DIR
@@ -31,14 +30,7 @@ def file_of(sha256: str) -> Path:
 
 
 @pytest.fixture
-def empty_store(db: None) -> None:
-    """No bytes are left from other tests, whose rows are gone."""
-    for stored in backend().walk():
-        backend().delete(stored.sha256)
-
-
-@pytest.fixture
-def hello(empty_store: None, data_plane: DataPlane) -> None:
+def hello(db: None, everybody_may_write: None, data_plane: DataPlane) -> None:
     data_plane.put("/buckets/words/objects/hello", b"hello")
 
 
@@ -116,6 +108,7 @@ def test_recounted_totals_are_the_rows(data_plane: DataPlane) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("everybody_may_write")
 def test_folding_says_how_many_rows_it_folded(data_plane: DataPlane) -> None:
     run("fold_journal")
     data_plane.put("/buckets/words/objects/hello", b"hello")

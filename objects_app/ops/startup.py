@@ -30,14 +30,12 @@ def check_surroundings() -> None:
     """Raise CannotStart for a folder or port that cannot be used; changes nothing."""
     _check_writable(settings.DATA_DIR, "set DATA_DIR to a folder that is")
     _check_writable(settings.STATIC_ROOT, "copy the project to a folder that is")
-    database = settings.DATABASES["default"]["NAME"]
-    if isinstance(database, Path):
-        for file in database.parent.glob(f"{database.name}*"):
-            if not os.access(file, os.R_OK | os.W_OK):
-                raise CannotStart(
-                    f"Cannot write to {file}: make it writable for this user, or start "
-                    "as the user who owns it."
-                )
+    for file in settings.DATA_DIR.glob("*.sqlite3*"):
+        if not os.access(file, os.R_OK | os.W_OK):
+            raise CannotStart(
+                f"Cannot write to {file}: make it writable for this user, or start as "
+                "the user who owns it."
+            )
     _check_port()
 
 

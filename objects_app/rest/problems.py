@@ -5,7 +5,12 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from django.core.exceptions import DisallowedHost, SuspiciousOperation
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.log import log_response
 
@@ -129,8 +134,7 @@ def _told(request: HttpRequest, error: Exception) -> tuple[Problem, str]:
         return BAD_HOST, "This server does not answer to that Host: see ALLOWED_HOSTS."
     if isinstance(error, SuspiciousOperation):
         return BAD_REQUEST, "The request cannot be understood."
-    # InternalError is PostgreSQL's of a server that only reads, after a failover.
-    if isinstance(error, OperationalError | InterfaceError | InternalError):
+    if _is_failure_of_the_database(error):
         return (
             DATABASE_UNAVAILABLE,
             "The database cannot answer now; try again shortly.",
@@ -141,6 +145,18 @@ def _told(request: HttpRequest, error: Exception) -> tuple[Problem, str]:
         )
     return INTERNAL_ERROR, (
         "This is our fault and nothing was changed; report it with the request_id."
+    )
+
+
+def _is_failure_of_the_database(error: Exception) -> bool:
+    """Whether it is not our statement's fault.
+
+    InternalError is PostgreSQL's of a server that only reads, after a failover; a plain
+    DatabaseError is SQLite's of a damaged file.
+    """
+    return (
+        isinstance(error, OperationalError | InterfaceError | InternalError)
+        or type(error) is DatabaseError
     )
 
 

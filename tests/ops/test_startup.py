@@ -23,7 +23,6 @@ def _surroundings(settings: Settings, tmp_path: Path) -> None:
     settings.STATIC_ROOT = tmp_path / "static"
     settings.BIND = "127.0.0.1"
     settings.PORT = free_port()
-    settings.DATABASES = {"default": {"NAME": tmp_path / "data" / "store.sqlite3"}}
 
 
 def test_looking_around_changes_nothing(tmp_path: Path) -> None:
@@ -63,11 +62,12 @@ def test_a_database_of_another_user_is_named(
 
 
 def test_a_busy_port_is_named_with_a_way_out(settings: Settings) -> None:
-    with socket.create_server(("127.0.0.1", settings.PORT)):
-        with pytest.raises(
-            startup.CannotStart, match=rf"port {settings.PORT} .*PORT=8081 make run\.$"
-        ):
-            startup.check_surroundings()
+    expected = rf"port {settings.PORT} .*PORT=8081 make run\.$"
+    with (
+        socket.create_server(("127.0.0.1", settings.PORT)),
+        pytest.raises(startup.CannotStart, match=expected),
+    ):
+        startup.check_surroundings()
 
 
 def test_a_port_of_root_is_named_with_a_way_out(
@@ -96,9 +96,11 @@ def test_an_address_of_another_machine_is_named_with_a_way_out(
 @pytest.mark.parametrize("bind", ["::1", "[::1]"])
 def test_an_ipv6_address_is_tried_as_one(settings: Settings, bind: str) -> None:
     settings.BIND = bind
-    with socket.create_server(("::1", settings.PORT), family=socket.AF_INET6):
-        with pytest.raises(startup.CannotStart, match="in use"):
-            startup.check_surroundings()
+    with (
+        socket.create_server(("::1", settings.PORT), family=socket.AF_INET6),
+        pytest.raises(startup.CannotStart, match="in use"),
+    ):
+        startup.check_surroundings()
 
 
 @pytest.mark.django_db

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Generic, NamedTuple, TypeVar
 
-from tests.races.actors import START, Actor, Local, OrphanRemover, Step, Sweeper
+from tests.races.actors import START, Actor, Local, Step
 from tests.races.laboratory import (
     ABSENT,
-    CONTENTS,
     HOLDER_DEAD,
     KEYS,
     NOT_DELETING,
@@ -24,6 +23,7 @@ from tests.races.laboratory import (
     Laboratory,
     Rows,
 )
+from tests.races.sweepers import OrphanRemover, Sweeper
 
 V = TypeVar("V")
 
@@ -222,7 +222,7 @@ class Explorer:
         local = self._locals.values[state[i + 2]]
         try:
             steps = list(actor.steps(self.lab, rows, files, local))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not be
+        except Exception as error:
             text = f"{type(error).__name__}: {error}"
             raise Found(text, state, f"{actor.name}: at {local.at}") from error
         if local != START:

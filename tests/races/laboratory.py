@@ -4,9 +4,9 @@ A step of the protocol is run for real on an in-memory SQLite (and an in-memory 
 that was first put into a given state; what is there afterwards is read back. States are
 canonical, so that equal situations are equal values however they came about:
 
-- rows are numbered 1, 2, ... in the order of their ids, and `sqlite_sequence` with them;
+- rows are numbered 1, 2, ... in the order of their ids, and `sqlite_sequence` too;
 - the clock stands still (SQLite's `strftime` is replaced on this connection), and of a
-  time only that is kept which any statement asks: null or not, within the trust or not,
+  time only that is kept which a statement asks: null or not, within the trust or not,
   whose lease is over;
 - the journal is checked against COUNT and SUM after every step, then folded away.
 
@@ -126,7 +126,7 @@ class Effect(NamedTuple):
         )
 
     def mark(self, held: Held) -> Held:
-        """Return the memory of a mark: it ends also when somebody else marks the row."""
+        """Return the memory of a mark: it ends when somebody else marks the row."""
         same = held.number in self.numbers and held.number not in self.remarked
         return Held(self.number(held.number), held.fresh and same)
 
@@ -144,7 +144,10 @@ class Violation(AssertionError):
 
 
 class Laboratory:
-    """Runs steps on rows (`on_rows`) and on files (`on_files`). Made by `laboratory`."""
+    """Runs steps on rows and on files that it first puts in place.
+
+    Made by `laboratory`.
+    """
 
     def __init__(self, raw: sqlite3.Connection, spool_dir: Path) -> None:
         self.raw = raw

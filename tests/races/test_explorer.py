@@ -17,18 +17,15 @@ from tests.races.actors import (
     Delete,
     Local,
     LostClaims,
-    OrphanRemover,
     Put,
     Reader,
     Step,
-    Sweeper,
 )
 from tests.races.explorer import (
     Explored,
     Explorer,
     Scenario,
     is_tidy,
-    tidy,
     what_is_lost,
 )
 from tests.races.laboratory import (
@@ -43,7 +40,8 @@ from tests.races.laboratory import (
     Rows,
     laboratory,
 )
-from tests.races.scenarios import ONE_CONTENT, SMALL, STARTS, explore_all
+from tests.races.scenarios import SMALL, STARTS, explore_all, untidy
+from tests.races.sweepers import OrphanRemover, Sweeper
 
 pytestmark = [pytest.mark.race, pytest.mark.sqlite_only, pytest.mark.django_db]
 
@@ -97,14 +95,13 @@ def test_no_state_that_the_steps_lead_to_has_lost_anything(
 def test_from_every_state_one_sweep_leaves_only_what_objects_refer_to(
     lab: Laboratory,
 ) -> None:
-    explorer = Explorer(lab, ONE_CONTENT)
-    explored = explorer.explore(seconds=SECONDS)
-
-    left = [tidy(lab, *reached) for reached in explorer.everything_reached()]
+    actors = (Put(0, 0), Put(1, 0), Delete(0), OrphanRemover(), Sweeper())
+    explorer = Explorer(lab, Scenario("tidy", actors, STARTS))
+    explored = explorer.explore(seconds=SECONDS / 4)
 
     assert explored.violation is None, explored
-    assert len(left) >= len(STARTS)
-    assert [state for state in left if not is_tidy(*state)] == []
+    assert len(explorer.reached) > len(STARTS)
+    assert untidy(explorer) is None
 
 
 class SweeperPastItsLease(Sweeper):

@@ -1,0 +1,219 @@
+"""The soak's store: a few contents that many actors put, overwrite, delete and read."""
+
+import hashlib
+import io
+import random
+import threading
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.test import override_settings
+
+from objects_app import metrics
+from objects_app.blobs.filesystem import FilesystemBackend
+from objects_app.blobs.ingest import Expected
+from objects_app.errors import BytesMissing, NoSuchKey, PreconditionFailed, StorageBusy
+from objects_app.queries import reads, sql
+from objects_app.queries.rows import (
+    ANYTHING,
+    Actor,
+    BucketRow,
+    ObjectRow,
+    Preconditions,
+    Scope,
+    Totals,
+)
+from objects_app.services import buckets, journal, objects, sweep, verify
+from tests.races.crashing import Crash, Crashes, Crashing, forget_connection
+
+MIB = 1024 * 1024
+SMALL_SIZES = (0, 1, 700, 4096, 70_000)
+LARGE_SIZE = MIB + 4097
+LEASE_SECONDS = 2.0
+BY = Actor("soak", "node", "request")
+DESCRIPTION = objects.Description("text/plain", {}, {})
+READABLE = Scope(None)
+CREATE_ONLY = Preconditions(if_none_match=("*",))
+
+
+def make_contents(seed: str) -> dict[str, bytes]:
+    """Return a handful of contents by digest; the last one is over 1 MiB."""
+    dice = random.Random(seed)  # noqa: S311
+    bodies = [dice.randbytes(size) for size in (*SMALL_SIZES, LARGE_SIZE)]
+    return {hashlib.sha256(body).hexdigest(): body for body in bodies}
+
+
+class World:
+    """One store under test, and what was seen of it. Made by `world`."""
+
+    def __init__(self, root: Path, *, seed: str, crash_chance: float) -> None:
+        self.seed = seed
+        self.root = root
+        self.contents = make_contents(seed)
+        self.keys = [f"shared/{number}" for number in range(4)]
+        self.store = FilesystemBackend(root)
+        self.crashes = Crashes(crash_chance)
+        self.stop = threading.Event()
+        self.counts: Counter[str] = Counter()
+        self.losses: list[str] = []
+        self.failures: list[str] = []
+        self.busy: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self.bucket: BucketRow = buckets.create_bucket(
+            new=buckets.NewBucket("soak", None), by=BY
+        ).row
+
+    def count(self, what: str, amount: int = 1) -> None:
+        """Add to what the report will say."""
+        with self._lock:
+            self.counts[what] += amount
+
+    def lose(self, what: str) -> None:
+        """Note a loss: the one thing that must not be."""
+        with self._lock:
+            self.losses.append(what)
+
+    def put(
+        self, key: str, content: bytes, conditions: Preconditions = ANYTHING
+    ) -> objects.StoredResult:
+        """Put a body as a door does."""
+        stored = objects.put_object(
+            bucket=self.bucket,
+            key=key,
+            stream=io.BytesIO(content),
+            length=len(content),
+            expected=Expected(),
+            description=DESCRIPTION,
+            conditions=conditions,
+            readable=READABLE,
+            by=BY,
+        )
+        self.count("commits")
+        return stored
+
+    def delete(self, key: str, conditions: Preconditions = ANYTHING) -> None:
+        """Delete a key as a door does."""
+        objects.delete_object(bucket=self.bucket, key=key, conditions=conditions, by=BY)
+        self.count("deletes")
+
+    def look_up(self, key: str) -> ObjectRow | None:
+        """Return the key's row."""
+        found = reads.find_object(self.bucket.name, key)
+        return found[1] if found else None
+
+    def read(self, key: str, *, pause: float = 0) -> bytes | None:
+        """Read a key and compare every byte; None if there is no such object.
+
+        `pause` lies between look-up and open. With no grace, bytes may go between look-up and open as often as the row does;
+        a row that is what it was and has no bytes is a loss.
+        """
+        missed = None
+        while (row := self.look_up(key)) is not None:
+            version = (row.id, row.created_at)
+            if version == missed:
+                self.lose(f"{key}: {row.sha256} is committed, its bytes are not there")
+                return None
+            self.stop.wait(pause)
+            try:
+                file = objects.open_bytes(row=row)
+            except BytesMissing:
+                self.count("reads that looked again")
+                missed = version
+                continue
+            with file:
+                found = file.read()
+            self.count("reads")
+            if found != self.contents[row.sha256] or len(found) != row.size:
+                self.lose(f"{key}: wrong bytes under {row.sha256}")
+            return found
+        return None
+
+    def check_totals(self) -> None:
+        """Compare the journal's totals with COUNT and SUM at one moment."""
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                with connection.cursor() as cursor:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            totals = reads.bucket_totals(self.bucket.id)
+            counted = self._counted()
+        self.count("totals compared")
+        if totals != counted:
+            self.lose(f"the journal says {totals}, the rows say {counted}")
+
+    def _counted(self) -> Totals:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*), coalesce(sum(size), 0) FROM stored_object"
+                " WHERE bucket_id = %s",
+                [self.bucket.id],
+            )
+            objects_counted, size = cursor.fetchone()
+        return Totals(int(objects_counted), int(size))
+
+    def run(self, name: str, act: Callable[[random.Random], None]) -> None:
+        """Act until told to stop, in a thread of its own; crash and begin again."""
+        dice = random.Random(f"{self.seed} {name}")  # noqa: S311
+        self.crashes.seed(f"{self.seed} {name} crashes")
+        with connection.execute_wrapper(self.crashes.around_statement):
+            while not self.stop.is_set():
+                try:
+                    act(dice)
+                except Crash:
+                    self.count("crashes")
+                    forget_connection()
+                except (NoSuchKey, PreconditionFailed) as refusal:
+                    self.count(type(refusal).__name__)
+                except (StorageBusy, DatabaseError) as busy:
+                    self._note_busy(busy)
+                except Exception:  # noqa: BLE001 - the final check reports it
+                    self.failures.append(f"{name}: {traceback.format_exc()}")
+                    break
+        connection.close()
+
+    def _note_busy(self, busy: Exception) -> None:
+        """What a door answers with 503; anything the database finds wrong is not."""
+        text = str(busy).partition("\n")[0]
+        if isinstance(busy, StorageBusy) or "locked" in text or "deadlock" in text:
+            self.count("503s")
+            with self._lock:
+                self.busy[text[:60]] += 1
+        else:
+            self.failures.append(traceback.format_exc())
+
+
+@contextmanager
+def world(root: Path, *, seed: str, crash_chance: float = 0.0) -> Iterator[World]:
+    """Make the services use a store below `root` whose steps may crash."""
+    made = World(root, seed=seed, crash_chance=crash_chance)
+    store = Crashing(made.store, made.crashes)
+    steps: Any = Crashing(sql, made.crashes)
+    with ExitStack() as stack:
+        for service in (objects, sweep, verify):
+            stack.enter_context(patch.object(service, "backend", lambda: store))
+        for service in (objects, sweep, journal):
+            stack.enter_context(patch.object(service, "sql", steps))
+        stack.enter_context(patch.object(sweep, "CLAIM_AGE_SECONDS", 0.2))
+        stack.enter_context(override_settings(SWEEP_LEASE_SECONDS=LEASE_SECONDS))
+        yield made
+
+
+def lost_races() -> int:
+    """Return how many steps of this process found their row changed."""
+    return sum(
+        int(sample.value)
+        for metric in metrics.LOST_RACES.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    )
+
+
+def trust(seconds: int) -> None:
+    """Let every request from now on believe what was seen so long ago."""
+    settings.BLOB_TRUST_SECONDS = seconds
