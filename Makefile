@@ -12,7 +12,8 @@ WITH_POSTGRESQL = $(PYTHON_BIN) -m tests.with_postgresql
 
 help: ## Say what each command does
 	@printf '\nAn object store in one command. Needs Python 3.11+ and make.\n\n'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[36mmake %-13s\033[0m %s\n", $$1, $$2}' Makefile
+	@[ -t 1 ] && on='\033[36m' off='\033[0m'; awk -F ':.*## ' -v on="$$on" -v off="$$off" \
+	'/^[a-z-]+:.*## / {printf "  " on "make %-13s" off " %s\n", $$1, $$2}' Makefile
 	@printf '\nSettings come from the environment or .env (see .env.example).\n\n'
 
 run: ## Start the store on http://localhost:8080 (another port: PORT=8081 make run)

@@ -49,9 +49,9 @@ def _limit_statements() -> None:
     """Give requests a time limit in PostgreSQL; others may take hours."""
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("postgresql"):
-        database["OPTIONS"]["options"] = (
-            f"-c statement_timeout={settings.STATEMENT_TIMEOUT_MS}"
-        )
+        limit = f"-c statement_timeout={settings.STATEMENT_TIMEOUT_MS}"
+        given = database["OPTIONS"].get("options", "")
+        database["OPTIONS"]["options"] = f"{limit} {given}".rstrip()
 
 
 _limit_statements()

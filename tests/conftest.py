@@ -51,9 +51,9 @@ def data_plane() -> DataPlane:
 def data_dir(settings: Settings, tmp_path: Path) -> Iterator[Path]:
     """A folder of this test's own for the bytes; the database is the run's."""
     settings.DATA_DIR = tmp_path / "data"
-    backend.cache_clear()  # type: ignore[attr-defined]
+    backend.cache_clear()
     yield settings.DATA_DIR
-    backend.cache_clear()  # type: ignore[attr-defined]
+    backend.cache_clear()
 
 
 @pytest.fixture

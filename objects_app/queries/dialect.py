@@ -5,6 +5,7 @@ from typing import Protocol
 
 from objects_app.queries.rows import (
     Actor,
+    BucketRow,
     Claim,
     Committed,
     Deleted,
@@ -21,6 +22,11 @@ class Dialect(Protocol):
     cannot answer, and then has changed nothing.
     """
 
+    def create_bucket(
+        self, *, name: str, owner_id: int | None, by: Actor
+    ) -> BucketRow | None:
+        """Insert a bucket and its journal row. None: the name is taken."""
+
     def claim(self, *, sha256: str, size: int, trust_seconds: int) -> Claim | None:
         """Read the blob's row, or insert it as claimed. None: run it again."""
 
@@ -36,7 +42,8 @@ class Dialect(Protocol):
         """Mark the blob, upsert the object, append the journal row.
 
         `wrote`: this request wrote or saw the bytes, so the mark may rescue a condemned
-        blob. None: the claim is void, nothing was written; claim again.
+        blob. None: the claim is void, or another creator of the key came first; nothing
+        was written; claim again.
         """
 
     def delete_object(

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from objects_app.queries.rows import (
     Actor,
     BlobState,
+    BucketRow,
     Claim,
     Committed,
     Deleted,
@@ -96,10 +97,46 @@ _INSERT = f"""
   FROM b ON CONFLICT (bucket_id, key) WHERE is_latest
 """
 
+# ON CONFLICT watches over one index. Of two creators of a key, the second may pass that
+# one before the first inserts, then wait at the other (bucket, key, version_id) and be
+# refused there: nothing was written, and the next try finds the first one's row.
+_UNIQUE_VIOLATION = "23505"
+
 _JOURNAL_COLUMNS = (
     "bucket_id, bucket_name, key, version_id, operation, objects_delta, bytes_delta,"
     " sha256, old_blob_id, actor, node_id, request_id"
 )
+
+
+_CREATE_BUCKET = f"""
+WITH b AS (
+  INSERT INTO bucket (name, owner_id, visibility, created_at)
+  VALUES (%(name)s, %(owner_id)s::bigint, 'private', clock_timestamp())
+  ON CONFLICT (name) DO NOTHING
+  RETURNING id, name, owner_id, visibility, created_at
+), j AS (
+  INSERT INTO journal_entry ({_JOURNAL_COLUMNS})
+  SELECT id, name, '', '', 'create_bucket', 0, 0, '', NULL,
+    %(actor)s, %(node_id)s, %(request_id)s
+  FROM b
+)
+SELECT * FROM b
+"""
+
+
+def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | None:
+    """See Dialect.create_bucket."""
+    parameters = {
+        "name": name,
+        "owner_id": owner_id,
+        "actor": by.label,
+        "node_id": by.node_id,
+        "request_id": by.request_id,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_CREATE_BUCKET, parameters)
+        row = cursor.fetchone()
+    return BucketRow._make(row) if row else None
 
 
 def claim(*, sha256: str, size: int, trust_seconds: int) -> Claim | None:
@@ -133,11 +170,16 @@ def commit(
         "node_id": by.node_id,
         "request_id": by.request_id,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _commit_statement(wrote=wrote, shape=_shape(conditions)), parameters
-        )
-        row = cursor.fetchone()
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _commit_statement(wrote=wrote, shape=_shape(conditions)), parameters
+            )
+            row = cursor.fetchone()
+    except IntegrityError as error:
+        if getattr(error.__cause__, "sqlstate", None) == _UNIQUE_VIOLATION:
+            return None
+        raise
     return Committed(*row) if row else None
 
 
@@ -268,12 +310,22 @@ WITH d AS (
     -1, -size, sha256, blob_id, %(actor)s, %(node_id)s, %(request_id)s
   FROM d
 )
-SELECT (SELECT size FROM d), EXISTS (
+SELECT (SELECT size FROM d), {_exists(shape)}
+"""
+
+
+def _exists(shape: tuple[bool | str, ...]) -> str:
+    """Return what tells a condition that failed from a key that is not there.
+
+    By the snapshot: a condition that held in it may have failed on the locked, newer
+    row. Without conditions nothing but a missing key can have come between.
+    """
+    if not any(shape):
+        return "false"
+    return """EXISTS (
   SELECT FROM stored_object
   WHERE bucket_id = %(bucket_id)s::bigint AND key = %(key)s AND is_latest
-    AND NOT {_condition(shape)}
-)
-"""
+)"""
 
 
 _REFERRED = """(

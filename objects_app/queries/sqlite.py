@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from objects_app.queries.rows import (
     Actor,
     BlobState,
+    BucketRow,
     Claim,
     Committed,
     Deleted,
@@ -29,6 +30,34 @@ _NOW = f"strftime('{_TIME}', 'now')"
 
 def _ago(parameter: str) -> str:
     return f"strftime('{_TIME}', 'now', '-' || %({parameter})s || ' seconds')"
+
+
+def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | None:
+    """See Dialect.create_bucket."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO bucket (name, owner_id, visibility, created_at)"
+            f" VALUES (%(name)s, %(owner_id)s, 'private', {_NOW})"
+            " ON CONFLICT (name) DO NOTHING"
+            " RETURNING id, name, owner_id, visibility, created_at || ''",
+            {"name": name, "owner_id": owner_id},
+        )
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        *plain, created_at = row
+        _journal(
+            cursor,
+            {"bucket_id": row[0], "bucket_name": name, "key": "", "sha256": ""},
+            by,
+            now=created_at,
+            version_id="",
+            operation="create_bucket",
+            objects_delta=0,
+            bytes_delta=0,
+            old_blob_id=None,
+        )
+    return BucketRow._make((*plain, _parse(created_at)))
 
 
 _CLAIM = f"""
@@ -100,7 +129,7 @@ _JOURNAL = """
 INSERT INTO journal_entry (bucket_id, bucket_name, key, version_id, operation,
   objects_delta, bytes_delta, sha256, old_blob_id, actor, node_id, request_id,
   created_at)
-VALUES (%(bucket_id)s, %(bucket_name)s, %(key)s, 'null', %(operation)s,
+VALUES (%(bucket_id)s, %(bucket_name)s, %(key)s, %(version_id)s, %(operation)s,
   %(objects_delta)s, %(bytes_delta)s, %(sha256)s, %(old_blob_id)s, %(actor)s,
   %(node_id)s, %(request_id)s, %(now)s)
 """
@@ -201,6 +230,7 @@ def _journal(cursor: Any, values: Mapping[str, Any], by: Actor, **change: Any) -
     cursor.execute(
         _JOURNAL,
         {
+            "version_id": "null",
             **values,
             **change,
             "actor": by.label,

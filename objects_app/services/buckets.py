@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from objects_app.errors import BucketNotEmpty, BucketTaken, NoSuchBucket
 from objects_app.models import Bucket, BucketTotals, JournalEntry, StoredObject, Upload
 from objects_app.names import check_bucket_name
-from objects_app.queries import reads
+from objects_app.queries import reads, sql
 from objects_app.queries.rows import Actor, BucketRow, Scope, Totals
 
 
@@ -31,29 +31,17 @@ def create_bucket(*, new: NewBucket, by: Actor) -> CreatedBucket:
     Raises InvalidBucketName, and BucketTaken when somebody else has the name.
     """
     check_bucket_name(new.name)
+    made = sql.create_bucket(name=new.name, owner_id=new.owner_id, by=by)
+    if made is not None:
+        return CreatedBucket(made, created=True)
     row = reads.find_bucket(new.name)
-    created = False
-    if row is None:
-        created = _insert(new, by)
-        row = reads.find_bucket(new.name)
     if row is None:
         raise NoSuchBucket(f"Bucket {new.name} was deleted just now: try again.")
     if row.owner_id != new.owner_id:
         raise BucketTaken(
             f"Somebody else has a bucket {new.name}: choose another name."
         )
-    return CreatedBucket(row, created)
-
-
-def _insert(new: NewBucket, by: Actor) -> bool:
-    """Let the unique name decide who of several creators makes the bucket."""
-    try:
-        with transaction.atomic():
-            bucket = Bucket.objects.create(name=new.name, owner_id=new.owner_id)
-            _journal(bucket.pk, new.name, JournalEntry.Operation.CREATE_BUCKET, by)
-    except IntegrityError:
-        return False
-    return True
+    return CreatedBucket(row, created=False)
 
 
 def bucket_totals(*, bucket: BucketRow) -> Totals:

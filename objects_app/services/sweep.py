@@ -11,7 +11,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Max, QuerySet, Sum
+from django.db.models.functions import Now
 
 from objects_app import metrics
 from objects_app.blobs.backend import BlobBackend, backend
@@ -54,7 +55,7 @@ def sweep(
     """
     grace = settings.SWEEP_GRACE_SECONDS if grace_seconds is None else grace_seconds
     if dry_run:
-        return _foresee()
+        return _foresee(grace)
     store = backend()
     condemned = sum(condemn_window(above_id=start) for start in _windows())
     rescued = removed = size = failed = 0
@@ -163,17 +164,27 @@ def _windows() -> range:
     return range(0, last, _WINDOW)
 
 
-def _foresee() -> Swept:
-    ids = [
-        id_
-        for start in _windows()
-        for id_ in sql.condemn_candidates(
+def _foresee(grace_seconds: float) -> Swept:
+    """Without a grace, what is condemned now is removed at once."""
+    condemned = removed = size = 0
+    for start in _windows():
+        ids = sql.condemn_candidates(
             above_id=start, window=_WINDOW, claim_age_seconds=CLAIM_AGE_SECONDS
         )
-    ]
-    waiting = Blob.objects.filter(condemned_at__isnull=False)
-    sizes = list(waiting.values_list("size", flat=True))
-    return Swept(condemned=len(ids), removed=len(sizes), bytes=sum(sizes))
+        condemned += len(ids)
+        if grace_seconds <= 0:
+            removed += len(ids)
+            size += _bytes_of(Blob.objects.filter(pk__in=ids))
+    due = Blob.objects.filter(condemned_at__lte=Now() - timedelta(seconds=grace_seconds))
+    return Swept(
+        condemned=condemned,
+        removed=removed + due.count(),
+        bytes=size + _bytes_of(due),
+    )
+
+
+def _bytes_of(blobs: QuerySet[Blob]) -> int:
+    return int(blobs.aggregate(total=Sum("size", default=0))["total"])
 
 
 def _without_row(batch: list[StoredBlob]) -> Iterator[StoredBlob]:

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable
+from io import IOBase
 from typing import Any
 
 from django.db import connection
@@ -57,7 +58,12 @@ class Crashing:
         def called(*arguments: Any, **named: Any) -> Any:
             self._crashes.maybe()
             result = found(*arguments, **named)
-            self._crashes.maybe()
+            try:
+                self._crashes.maybe()
+            except Crash:
+                if isinstance(result, IOBase):  # a process takes its files with it
+                    result.close()
+                raise
             return result
 
         return called

@@ -136,7 +136,8 @@ class Explorer:
     def explore(self, *, seconds: float = float("inf")) -> Explored:
         """Search until nothing is left, something is found, or the time is over."""
         started, before, at = time.monotonic(), self.lab.steps, 0
-        violation, trace = None, ()
+        violation: str | None = None
+        trace: tuple[str, ...] = ()
         try:
             start = self._locals.number(START)
             for rows, files in self.scenario.starts:

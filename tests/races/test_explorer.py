@@ -48,15 +48,6 @@ pytestmark = [pytest.mark.race, pytest.mark.sqlite_only, pytest.mark.django_db]
 SECONDS = float(os.environ.get("EXPLORER_SECONDS", "45"))
 NOTHING = ((Rows(), (ABSENT, ABSENT)),)
 MARK, JOURNAL, SECURE = sqlite.mark, sqlite._journal, objects.secure_bytes
-GUARD = (
-    "blob_guard_mark",
-    "blob_guard_delete",
-    *(
-        f"{table}_guard_{event}"
-        for table in ("stored_object", "segment", "upload_part")
-        for event in ("insert", "update")
-    ),
-)
 
 
 @pytest.fixture
@@ -67,8 +58,11 @@ def lab(tmp_path: Path) -> Iterator[Laboratory]:
 
 @pytest.fixture
 def unguarded(lab: Laboratory) -> Laboratory:
-    for trigger in GUARD:
+    """Without any of the database's own refusals."""
+    triggers = lab.raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    for (trigger,) in triggers.fetchall():
         lab.raw.execute(f"DROP TRIGGER {trigger}")
+    lab.raw.execute("PRAGMA foreign_keys = OFF")
     return lab
 
 

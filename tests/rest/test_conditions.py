@@ -47,7 +47,13 @@ PRESENT = [
     ({"If-Modified-Since": "{before}"}, 200, 200, 200, 200),
     ({"If-Modified-Since": "yesterday"}, 200, 200, 200, 200),
     ({"If-None-Match": '"other"', "If-Modified-Since": "{same}"}, 200, 200, 200, 200),
-    ({"If-None-Match": '"{etag}"', "If-Modified-Since": "{before}"}, 304, 304, 412, 412),
+    (
+        {"If-None-Match": '"{etag}"', "If-Modified-Since": "{before}"},
+        304,
+        304,
+        412,
+        412,
+    ),
     # If-Match is asked before If-None-Match.
     ({"If-Match": '"{etag}"', "If-None-Match": '"{etag}"'}, 304, 304, 412, 412),
     ({"If-Match": '"other"', "If-None-Match": '"{etag}"'}, 412, 412, 412, 412),
@@ -144,7 +150,10 @@ def test_412_is_a_problem(data_plane: DataPlane) -> None:
     data_plane.put(PATH, BODY)
     for verb in ("GET", "PUT", "DELETE"):
         answer = data_plane.request(
-            verb, PATH, headers={"If-Match": '"x"'}, body=b"n" if verb == "PUT" else None
+            verb,
+            PATH,
+            headers={"If-Match": '"x"'},
+            body=b"n" if verb == "PUT" else None,
         )
         assert_problem(answer, 412, "precondition_failed")
 

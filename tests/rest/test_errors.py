@@ -359,7 +359,9 @@ def database_settings(**changes: Any) -> Iterator[None]:
 
 def assert_all_unavailable(data_plane: DataPlane) -> None:
     for method, path in REQUESTS:
-        answer = data_plane.request(method, path, body=b"x" if method == "PUT" else None)
+        answer = data_plane.request(
+            method, path, body=b"x" if method == "PUT" else None
+        )
         assert answer.status == 503
         assert int(answer.headers["Retry-After"]) > 0
         if method != "HEAD":

@@ -99,8 +99,9 @@ def test_an_odd_key_goes_in_by_the_parameter(data_plane: DataPlane, key: str) ->
 
 
 @given(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
-    .filter(lambda key: len(key.encode()) <= 1024)
+    st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1
+    ).filter(lambda key: len(key.encode()) <= 1024)
 )
 @settings(
     max_examples=40,

@@ -82,7 +82,9 @@ _ANY = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8
 )
 KEYS = st.sets((_TEXT | _ANY).filter(bool), max_size=30)
-DELIMITERS = st.sampled_from(["", "/", "a", "ab", "//", "\U0010ffff", "é", "\n"]) | _TEXT
+DELIMITERS = (
+    st.sampled_from(["", "/", "a", "ab", "//", "\U0010ffff", "é", "\n"]) | _TEXT
+)
 PREFIXES = st.just("") | st.text(LETTERS, max_size=3)
 
 
@@ -342,7 +344,9 @@ def _cursor(value: Any) -> str:
 def test_a_cursor_that_is_not_ours_is_refused(
     data_plane: DataPlane, bucket: Bucket, cursor: str
 ) -> None:
-    answer = data_plane.get(f"/objects?{urlencode({'bucket': 'test', 'cursor': cursor})}")
+    answer = data_plane.get(
+        f"/objects?{urlencode({'bucket': 'test', 'cursor': cursor})}"
+    )
     assert_problem(answer, 400, "invalid_argument")
 
 

@@ -71,7 +71,9 @@ def test_several_ranges_or_a_malformed_one_give_the_whole_object(
     assert "Content-Range" not in whole.headers
 
 
-@pytest.mark.parametrize("value", [f"bytes={SIZE}-", "bytes=999999999999999999999-", "bytes=-0"])
+@pytest.mark.parametrize(
+    "value", [f"bytes={SIZE}-", "bytes=999999999999999999999-", "bytes=-0"]
+)
 def test_a_range_beyond_the_end_is_416_and_says_the_size(
     data_plane: DataPlane, value: str
 ) -> None:

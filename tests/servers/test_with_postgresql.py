@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,11 +101,15 @@ def test_the_server_ends_with_the_command_that_started_it(
     try:
         _wait_for(url_file.exists)
         url = url_file.read_text().strip()
-        assert _answers(url)
-
+        with psycopg.connect(url) as connection:
+            [data] = connection.execute("SHOW data_directory").fetchone() or [""]
         process.send_signal(number)
         assert process.wait(SECONDS) != 0
-        _wait_for(lambda: not _answers(url))
+        _wait_for(lambda: not (Path(data) / "postmaster.pid").exists())
+        assert not _answers(url)
+        if number == signal.SIGKILL:  # nobody is left to remove it
+            shutil.rmtree(Path(data).parent)
+        assert not Path(data).exists()
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

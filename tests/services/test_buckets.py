@@ -3,8 +3,12 @@
 import pytest
 from django.contrib.auth.models import User
 
-from objects_app.errors import BucketNotEmpty, BucketTaken, InvalidBucketName
-from objects_app.errors import NoSuchBucket
+from objects_app.errors import (
+    BucketNotEmpty,
+    BucketTaken,
+    InvalidBucketName,
+    NoSuchBucket,
+)
 from objects_app.models import Bucket, JournalEntry, StoredObject, Upload
 from objects_app.queries.rows import Scope
 from objects_app.services import buckets, journal

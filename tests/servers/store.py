@@ -1,0 +1,152 @@
+"""A real gunicorn with its own folder and database, for as long as a `with` lasts."""
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from tests.e2e.store import environment, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 30.0
+STOP_SECONDS = 40.0
+THREADS = 4
+
+
+class Server:
+    """gunicorn on `port`; one worker, so that its memory and its end are plain."""
+
+    def __init__(self, folder: Path, variables: dict[str, str]) -> None:
+        self.port = free_port()
+        self.data_dir = folder / "data"
+        self.log = folder / "log"
+        self._environment = environment(
+            ENV_FILE=os.devnull,
+            DATA_DIR=str(self.data_dir),
+            PORT=str(self.port),
+            NODE_ID="node-e2e",
+            WEB_CONCURRENCY="1",
+            WEB_THREADS=str(THREADS),
+            **variables,
+        )
+        self._gunicorn: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database_url(self) -> str | None:
+        """The PostgreSQL database; None on SQLite."""
+        return self._environment.get("DATABASE_URL")
+
+    @property
+    def worker(self) -> int:
+        """The process id of the one worker (Linux)."""
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        [worker] = map(int, children)
+        return worker
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a management command against this store."""
+        return subprocess.run(
+            [sys.executable, ROOT / "manage.py", *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def start(self) -> None:
+        """Start, and return when it answers; fail with its log when it does not."""
+        with self.log.open("ab") as log:
+            self._gunicorn = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "objectstore/gunicorn.py"],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._healthy():
+            if self._gunicorn.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError(f"it did not start:\n{self.log.read_text()}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """SIGKILL the master and its worker at once, as a power cut would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(STOP_SECONDS)
+
+    def terminate(self) -> None:
+        """Send SIGTERM, as a service manager does, and do not wait."""
+        self._process.terminate()
+
+    def wait(self) -> int:
+        """Wait for the end and return gunicorn's exit status."""
+        return self._process.wait(STOP_SECONDS)
+
+    @property
+    def _process(self) -> "subprocess.Popen[bytes]":
+        assert self._gunicorn is not None, "not started"
+        return self._gunicorn
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+@contextlib.contextmanager
+def store(folder: Path, **variables: str) -> Iterator[Server]:
+    """Yield a started store with these settings, on PostgreSQL when the run has one."""
+    with _database() as database:
+        server = Server(folder, database | variables)
+        migrated = server.manage("migrate", "--verbosity=0")
+        assert migrated.returncode == 0, migrated.stderr
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[dict[str, str]]:
+    """Yield the variables of a new, empty database; none for SQLite in the folder."""
+    url = os.environ.get("TEST_DATABASE_URL")
+    if url is None:
+        yield {}
+        return
+    name = f"objectstore_e2e_{secrets.token_hex(6)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield {
+                "DATABASE_URL": urlsplit(url)._replace(path=f"/{name}").geturl(),
+                "SECRET_KEY": secrets.token_urlsafe(40),
+                "ALLOWED_HOSTS": "localhost,127.0.0.1",
+                "ANONYMOUS_ACCESS": "write",
+            }
+        finally:
+            connection.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            )

@@ -1,0 +1,98 @@
+"""Verify finds what is missing, damaged and orphaned; distrust believes nothing."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from django.db.models.functions import Now
+
+from objects_app.blobs.layout import storage_key
+from objects_app.errors import StorageUnavailable
+from objects_app.models import Blob
+from objects_app.queries import sql
+from objects_app.services import verify
+from objects_app.services.verify import Verified
+from tests.blobs.bodies import digest, received
+from tests.services.store import Store
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_healthy_store_is_clean(store: Store) -> None:
+    store.put("a", b"12345")
+    store.put("b", bytes(3_000_000))
+    read: list[int] = []
+    verified = verify.verify(progress=read.append)
+    assert verified == Verified(2, 3_000_005, [], [], [])
+    assert sum(read) == verify.bytes_to_verify() == 3_000_005
+
+
+def test_an_empty_store_is_clean(store: Store) -> None:
+    assert verify.verify() == Verified(0, 0, [], [], [])
+
+
+def test_missing_damaged_and_orphaned_bytes_are_told_apart(
+    store: Store, data_dir: Path, tmp_path: Path
+) -> None:
+    for body in (b"missing", b"flipped", b"shortened", b"sound"):
+        store.put(body.decode(), body)
+
+    def path(body: bytes) -> Path:
+        return data_dir / storage_key(digest(body))
+
+    path(b"missing").unlink()
+    path(b"flipped").write_bytes(b"fliqped")
+    path(b"shortened").write_bytes(b"short")
+    with received(b"orphan", tmp_path) as whole:
+        store.backend.write(whole.sha256, whole.spool)
+    found = verify.verify()
+    assert found.checked == 4
+    assert found.missing == [digest(b"missing")]
+    assert found.damaged == sorted([digest(b"flipped"), digest(b"shortened")])
+    assert found.orphaned == [digest(b"orphan")]
+
+
+def test_claims_and_bytes_being_removed_are_not_missed(store: Store) -> None:
+    sql.claim(sha256=digest(b"claimed"), size=7, trust_seconds=1)
+    store.put("a", b"going")
+    store.delete("a")
+    Blob.objects.filter(sha256=digest(b"going")).update(
+        condemned_at=Now(), deleting_since=Now()
+    )
+    store.backend.delete(digest(b"going"))
+    assert verify.verify() == Verified(0, 0, [], [], [])
+
+
+def test_a_blob_that_is_swept_during_the_run_is_not_missed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("a", b"gone")
+    store.delete("a")
+    look = verify._digest
+
+    def overtaken(*arguments: object) -> str | None:
+        Blob.objects.all().delete()
+        store.backend.delete(digest(b"gone"))
+        return look(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(verify, "_digest", overtaken)
+    assert verify.verify() == Verified(1, 4, [], [], [])
+
+
+def test_a_storage_that_is_away_is_not_a_storage_without_bytes(
+    store: Store, data_dir: Path
+) -> None:
+    store.put("a", b"content")
+    data_dir.rename(data_dir.with_name("away"))
+    with pytest.raises(StorageUnavailable):
+        verify.verify()
+
+
+def test_distrust_forgets_what_was_seen_but_not_what_is_only_claimed(
+    store: Store,
+) -> None:
+    store.put("a", b"seen")
+    sql.claim(sha256=digest(b"claimed"), size=7, trust_seconds=1)
+    assert verify.distrust() == 1
+    assert store.blob(b"seen").verified_at == datetime(1970, 1, 1, tzinfo=UTC)
+    assert store.blob(b"claimed").verified_at is None
