@@ -175,7 +175,9 @@ def _foresee(grace_seconds: float) -> Swept:
         if grace_seconds <= 0:
             removed += len(ids)
             size += _bytes_of(Blob.objects.filter(pk__in=ids))
-    due = Blob.objects.filter(condemned_at__lte=Now() - timedelta(seconds=grace_seconds))
+    due = Blob.objects.filter(
+        condemned_at__lte=Now() - timedelta(seconds=grace_seconds)
+    )
     return Swept(
         condemned=condemned,
         removed=removed + due.count(),

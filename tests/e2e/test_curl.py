@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -47,7 +48,7 @@ def shell(server: Server, lines: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "NO_PROXY": "*"},
+        env={"PATH": os.environ["PATH"], "NO_PROXY": "*"},
         timeout=30,
     )
     return done.stdout

@@ -119,6 +119,7 @@ class Explorer:
         self._rows: Numbered[Rows] = Numbered()
         self._files: Numbered[Files] = Numbered()
         self._locals: Numbered[Local] = Numbered()
+        self._start = self._locals.number(START)
         self._effects: Numbered[Effect] = Numbered()
         self._moves: list[dict[tuple[int, int, int], list[Move]]] = []
         self._memories: list[dict[tuple[int, int], int]] = []
@@ -139,11 +140,10 @@ class Explorer:
         violation: str | None = None
         trace: tuple[str, ...] = ()
         try:
-            start = self._locals.number(START)
             for rows, files in self.scenario.starts:
                 both = self._rows.number(rows), self._files.number(files)
                 self._check(*both, (), "start")
-                self._reach((*both, *(start for _ in self.scenario.actors)), -1)
+                self._reach((*both, *(self._start for _ in self.scenario.actors)), -1)
             while at < len(self._states):
                 if at % 1024 == 0 and time.monotonic() - started > seconds:
                     break
@@ -197,7 +197,8 @@ class Explorer:
         after = [move.rows, move.files, *state[2:]]
         if move.effect >= 0:
             for j, memory in enumerate(state[2:]):
-                after[j + 2] = self._remember(j, memory, move.effect)
+                if memory != self._start:
+                    after[j + 2] = self._remember(j, memory, move.effect)
         after[i + 2] = move.local
         for first, second in self._alike:
             if after[first] > after[second]:
@@ -216,7 +217,10 @@ class Explorer:
         return after
 
     def _run(self, i: int, state: State) -> list[Move]:
-        """Let an actor do for real each step that it may do here, or crash."""
+        """Let an actor do for real each step that it may do here, or crash.
+
+        Steps that change nothing (waiting, finding nothing) lead nowhere new.
+        """
         actor = self.scenario.actors[i]
         rows = self._rows.values[state[0]]
         files = self._files.values[state[1]]
@@ -229,15 +233,20 @@ class Explorer:
         if local != START:
             steps.append(Step("crash", actor.crash(rows, local), files, START))
         return [
-            Move(
-                step.label,
-                self._rows.number(step.rows),
-                self._files.number(step.files),
-                self._locals.number(step.local),
-                self._effects.number(step.effect) if step.effect else -1,
-            )
-            for step in steps
+            move
+            for move in map(self._move, steps)
+            if move.effect >= 0 or move[1:4] != (*state[:2], state[i + 2])
         ]
+
+    def _move(self, step: Step) -> Move:
+        touching = step.effect is not None and not step.effect.nothing
+        return Move(
+            step.label,
+            self._rows.number(step.rows),
+            self._files.number(step.files),
+            self._locals.number(step.local),
+            self._effects.number(step.effect) if step.effect and touching else -1,
+        )
 
     def _check(self, rows: int, files: int, state: State, label: str) -> None:
         broken = self.judge(self._rows.values[rows], self._files.values[files])

@@ -108,6 +108,19 @@ class Effect(NamedTuple):
     sequence: int
     remarked: frozenset[int] = frozenset()
     touched: frozenset[int] = frozenset()
+    before: int = 0
+
+    @property
+    def nothing(self) -> bool:
+        """Whether every memory stays as it is: no row went, none was changed."""
+        rows = len(self.numbers)
+        return (
+            not self.remarked
+            and not self.touched
+            and rows >= self.before
+            and self.sequence == rows
+            and self.numbers == tuple(range(1, rows + 1))
+        )
 
     def number(self, old: int) -> int:
         """Return the number that a row remembered as `old` has now.
@@ -285,7 +298,8 @@ class Laboratory:
             and deleting != (None, _RECENT, _EXPIRED)[before.blobs[number - 1].deleting]
         )
         objects, touched = self._read_objects(before, numbers)
-        return Rows(blobs, objects), Effect(numbers, sequence, remarked, touched)
+        effect = Effect(numbers, sequence, remarked, touched, len(before.blobs))
+        return Rows(blobs, objects), effect
 
     def _read_objects(
         self, before: Rows, numbers: tuple[int, ...]

@@ -99,9 +99,9 @@ LARGE = (
         *(_PUT, _OVERWRITE, Delete(0), Reader(0), _ORPHANS, _SWEEP),
     ),
     scenario(
-        "one content, three PUTs, two readers, three SWEEPs",
+        "one content, three PUTs, three SWEEPs and orphans",
         *(_PUT, _PUT, _PUT_ELSEWHERE, Delete(0), Delete(1)),
-        *(Reader(0), Reader(1), _ORPHANS, _SWEEP, _SWEEP, _SWEEP),
+        *(Reader(0), _ORPHANS, _SWEEP, _SWEEP, _SWEEP),
     ),
     scenario(
         "two contents, everybody",

@@ -210,6 +210,14 @@ def world(root: Path, *, seed: str, crash_chance: float = 0.0) -> Iterator[World
         yield made
 
 
+def condemned(store: World, content: bytes) -> str:
+    """Put content, delete it and let it be condemned; return its digest."""
+    sha256 = store.put("gone", content).sha256
+    store.delete("gone")
+    assert sweep.condemn_window(above_id=0) == 1
+    return sha256
+
+
 def lost_races() -> int:
     """Return how many steps of this process found their row changed."""
     return sum(

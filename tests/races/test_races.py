@@ -1,9 +1,7 @@
 """Single races on the database of the run, each with one outcome that is right."""
 
 import time
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,17 +18,11 @@ from objects_app.errors import (
 from objects_app.models import Blob, Bucket, JournalEntry, StoredObject
 from objects_app.queries import sql
 from objects_app.queries.rows import (
-    ANYTHING,
-    BlobState,
-    Claim,
-    Committed,
     Deleted,
-    NewObject,
     Preconditions,
 )
 from objects_app.services import buckets, journal, objects, sweep
-from tests.blobs.bodies import digest
-from tests.races.soak_world import BY, CREATE_ONLY, World, world
+from tests.races.soak_world import BY, CREATE_ONLY, World, condemned
 from tests.races.threads import Pausing, race
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
@@ -38,12 +30,6 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 PARTIES = 8
 ROUNDS = 5
 CREATIONS = 20
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path, seed="races") as made:
-        yield made
 
 
 def won(results: list[Any]) -> list[Any]:
@@ -213,14 +199,6 @@ def test_of_two_owners_that_create_one_bucket_one_is_told_it_is_taken(
         assert Bucket.objects.get(name=name).owner_id == won(results)[0].row.owner_id
 
 
-def condemned(store: World, content: bytes) -> str:
-    """Put content and let it be condemned; return its digest."""
-    sha256 = store.put("gone", content).sha256
-    store.delete("gone")
-    assert sweep.condemn_window(above_id=0) == 1
-    return sha256
-
-
 def test_a_writer_that_meets_a_deleting_blob_waits_and_succeeds(
     store: World,
 ) -> None:
@@ -349,82 +327,3 @@ def test_totals_are_exact_at_every_moment_while_the_journal_is_folded(
     assert results[4] + results[5] + journal.fold() == JournalEntry.objects.count()
     store.check_totals()
     assert store.losses == []
-
-
-def new_object(store: World, content: bytes) -> NewObject:
-    return NewObject(
-        bucket_id=store.bucket.id,
-        bucket_name=store.bucket.name,
-        key="key",
-        sha256=digest(content),
-        size=len(content),
-        etag=digest(content),
-        content_type="text/plain",
-        headers={},
-        metadata={},
-    )
-
-
-def claimed(content: bytes) -> Claim:
-    claim = sql.claim(sha256=digest(content), size=len(content), trust_seconds=60)
-    assert claim is not None
-    return claim
-
-
-def commit(store: World, claim: Claim, content: bytes, *, wrote: bool) -> Any:
-    return sql.commit(
-        claim=claim,
-        new=new_object(store, content),
-        conditions=ANYTHING,
-        wrote=wrote,
-        by=BY,
-    )
-
-
-@pytest.mark.parametrize("wrote", [True, False])
-@pytest.mark.parametrize("later", [b"other content", b"claimed content"])
-def test_a_commit_whose_claims_id_went_to_another_row_writes_nothing(
-    store: World, *, wrote: bool, later: bytes
-) -> None:
-    content = b"claimed content"
-    claim = claimed(content)
-    Blob.objects.filter(pk=claim.id).delete()
-    Blob.objects.create(
-        pk=claim.id,
-        sha256=digest(later),
-        size=len(later),
-        verified_at=store.bucket.created_at,
-    )
-    journalled = JournalEntry.objects.count()
-
-    committed = commit(store, claim, content, wrote=wrote)
-
-    assert committed is None
-    assert StoredObject.objects.count() == 0
-    assert JournalEntry.objects.count() == journalled
-
-
-def test_a_trusted_hit_on_a_blob_condemned_meanwhile_writes_nothing(
-    store: World,
-) -> None:
-    content = b"trusted, then condemned"
-    store.put("gone", content)
-    store.delete("gone")
-    claim = claimed(content)
-    assert sweep.condemn_window(above_id=0) == 1
-
-    assert claim.state is BlobState.LIVE
-    assert commit(store, claim, content, wrote=False) is None
-    assert StoredObject.objects.count() == 0
-    assert isinstance(commit(store, claim, content, wrote=True), Committed)
-
-
-def test_of_two_sweepers_only_one_may_drop_what_both_marked(store: World) -> None:
-    condemned(store, b"marked twice")
-    [first], _ = sql.mark(grace_seconds=0, lease_seconds=0, limit=1)
-    time.sleep(0.002)  # SQLite's times have milliseconds
-    [second], _ = sql.mark(grace_seconds=0, lease_seconds=0, limit=1)
-
-    dropped = race(partial(sql.drop, first), partial(sql.drop, second))
-
-    assert dropped == [False, True]

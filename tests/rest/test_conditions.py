@@ -1,11 +1,14 @@
 """Conditions in RFC 9110 13.2.2's order, as a table over all four verbs."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
 import pytest
+from django.db import connection
 
-from tests.client import DataPlane
+from tests.client import Answer, DataPlane
+from tests.rest.postgresql import another_connection, wait_until_somebody_waits
 from tests.rest.problem import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -191,3 +194,43 @@ def test_a_failed_condition_makes_no_bucket(data_plane: DataPlane) -> None:
     answer = data_plane.put(PATH, BODY, headers={"If-Match": "*"})
     assert_problem(answer, 412, "precondition_failed")
     assert_problem(data_plane.get("/buckets/test"), 404, "no_such_bucket")
+
+
+def _overtaken_delete(data_plane: DataPlane, by: str, **conditions: str) -> Answer:
+    """Send a DELETE that waits for somebody's change of the row and then goes on."""
+
+    def delete() -> Answer:
+        try:
+            return data_plane.delete(PATH, headers=conditions)
+        finally:
+            connection.close()
+
+    data_plane.put(PATH, BODY)
+    with another_connection() as other, ThreadPoolExecutor(1) as pool:
+        with other.transaction():
+            other.execute(by)
+            deleting = pool.submit(delete)
+            wait_until_somebody_waits()
+        return deleting.result()
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.django_db(transaction=True)
+def test_a_delete_overtaken_by_an_overwrite_finds_its_condition_failed(
+    data_plane: DataPlane,
+) -> None:
+    etag = data_plane.put(PATH, BODY).headers["ETag"]
+    answer = _overtaken_delete(
+        data_plane, "UPDATE stored_object SET etag = 'new'", **{"If-Match": etag}
+    )
+    assert_problem(answer, 412, "precondition_failed")
+    assert data_plane.get(PATH).body == BODY
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.django_db(transaction=True)
+def test_a_delete_overtaken_by_another_delete_finds_nothing(
+    data_plane: DataPlane,
+) -> None:
+    answer = _overtaken_delete(data_plane, "DELETE FROM stored_object")
+    assert_problem(answer, 404, "no_such_key")

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import SuspiciousOperation
@@ -28,6 +27,7 @@ from objects_app.services import objects
 from tests.blobs.bodies import Failing
 from tests.client import Answer, DataPlane
 from tests.e2e.store import free_port
+from tests.rest.postgresql import another_connection
 from tests.rest.problem import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -436,19 +436,6 @@ def test_a_postgresql_that_refuses_connections_is_503(data_plane: DataPlane) -> 
     assert data_plane.get(PATH).body == b"before"
 
 
-def _elsewhere() -> "psycopg.Connection[Any]":
-    """A second connection to the test's database."""
-    told = connection.settings_dict
-    return psycopg.connect(
-        host=told["HOST"],
-        port=told["PORT"],
-        user=told["USER"],
-        password=told["PASSWORD"] or None,
-        dbname=told["NAME"],
-        autocommit=True,
-    )
-
-
 @pytest.mark.postgresql_only
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_postgresql_cut_is_replaced_unnoticed(
@@ -458,7 +445,7 @@ def test_a_connection_that_postgresql_cut_is_replaced_unnoticed(
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         [pid] = cursor.fetchone()
-    with _elsewhere() as other:
+    with another_connection() as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
     assert data_plane.get(PATH).body == b"before"
 
@@ -475,7 +462,7 @@ def test_a_postgresql_that_does_not_answer_in_time_is_503(
     }
     with (
         database_settings(OPTIONS=options),
-        _elsewhere() as other,
+        another_connection() as other,
         other.transaction(),
     ):
         other.execute("LOCK TABLE stored_object IN ACCESS EXCLUSIVE MODE")

@@ -1,4 +1,4 @@
-"""GET and HEAD of an object: the headers, the body, and what a browser may do with it."""
+"""GET and HEAD of an object: headers, body, and what a browser may do with them."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime

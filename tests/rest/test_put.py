@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
+from objects_app.blobs.backend import backend
 from objects_app.models import Blob, Bucket, JournalEntry, StoredObject
 from objects_app.queries.rows import ANYTHING, Actor, NewObject, Scope
 from objects_app.services import objects
@@ -336,7 +337,7 @@ def test_deduplicated_tells_nothing_about_what_others_store(
     hers = Bucket.objects.create(name="hers", owner=alice)
     with received(HELLO, tmp_path) as whole:
         objects.store_received(
-            store=objects.backend(),
+            store=backend(),
             received=whole,
             new=NewObject(
                 bucket_id=hers.pk,

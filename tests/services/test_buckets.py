@@ -129,7 +129,7 @@ def test_an_object_that_arrives_while_its_bucket_is_deleted_wins(
     store.put("a", bucket=row)
     looked = StoredObject.objects.none()
     # The look for objects finds none, as if the object came just after it.
-    monkeypatch.setattr(buckets.StoredObject.objects, "filter", lambda **_: looked)
+    monkeypatch.setattr(StoredObject.objects, "filter", lambda **_: looked)
     with pytest.raises(BucketNotEmpty):
         buckets.delete_bucket(bucket=row, by=ACTOR)
     monkeypatch.undo()

@@ -17,11 +17,10 @@ pytestmark = pytest.mark.django_db
 
 
 def entries() -> list[dict[str, Any]]:
-    return list(
-        JournalEntry.objects.order_by("id").values(
-            "operation", "key", "objects_delta", "bytes_delta", "sha256"
-        )
+    rows = JournalEntry.objects.order_by("id").values(
+        "operation", "key", "objects_delta", "bytes_delta", "sha256"
     )
+    return [dict(row) for row in rows]
 
 
 def test_every_change_has_one_row_with_its_deltas(store: Store) -> None:

@@ -1,5 +1,6 @@
 """The life of bytes as a put, a re-upload and a repair see it; and what it costs."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -205,7 +206,7 @@ def test_a_blob_whose_row_is_replaced_meanwhile_is_written_again(
 def test_content_that_keeps_changing_ends_in_busy_not_in_a_loop(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objects.sql, "commit", lambda **_: None)
+    monkeypatch.setattr(sql, "commit", lambda **_: None)
     with pytest.raises(StorageBusy):
         store.put("a", CONTENT)
     assert not StoredObject.objects.exists()
@@ -217,7 +218,7 @@ def test_a_put_waits_until_the_old_bytes_are_gone(
     store.put("a", CONTENT)
     store.delete("a")
     Blob.objects.update(condemned_at=Now(), deleting_since=Now())
-    monkeypatch.setattr(objects.time, "sleep", lambda _: Blob.objects.all().delete())
+    monkeypatch.setattr(time, "sleep", lambda _: Blob.objects.all().delete())
     store.put("b", CONTENT)
     assert store.read("b") == CONTENT
 

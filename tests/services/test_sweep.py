@@ -278,7 +278,7 @@ def test_an_orphan_that_is_claimed_meanwhile_is_left_alone(
         store.put("a", b"orphan")
         return adopt(**arguments)
 
-    monkeypatch.setattr(sweep.sql, "adopt_orphan", overtaken)
+    monkeypatch.setattr(sql, "adopt_orphan", overtaken)
     assert sweep.remove_orphans(grace_seconds=0) == Swept()
     assert store.read("a") == b"orphan"
     assert store.blob(b"orphan").sha256 == orphan
