@@ -89,20 +89,12 @@ def put_object(
         expected=expected,
         spool_dir=store.spool_dir,
     ) as received:
-        if isinstance(bucket, buckets.NewBucket):
-            bucket = buckets.create_bucket(new=bucket, by=by).row
         return store_received(
             store=store,
             received=received,
-            new=NewObject(
-                bucket_id=bucket.id,
-                bucket_name=bucket.name,
-                key=key,
-                sha256=received.sha256,
-                size=received.size,
-                etag=received.sha256,
-                **description._asdict(),
-            ),
+            bucket=bucket,
+            key=key,
+            description=description,
             conditions=conditions,
             readable=readable,
             by=by,
@@ -113,18 +105,34 @@ def store_received(
     *,
     store: BlobBackend,
     received: Received,
-    new: NewObject,
+    bucket: BucketRow | buckets.NewBucket,
+    key: str,
+    description: Description,
     conditions: Preconditions,
     readable: Scope,
     by: Actor,
 ) -> StoredResult:
-    """Claim, write, commit; from the claim again when its row changed meanwhile."""
+    """Claim, write, commit; from the claim again when its row changed meanwhile.
+
+    A new bucket is made last, so that storage which fails leaves none behind.
+    """
     for _ in range(_ATTEMPTS):
         claim = claim_blob(sha256=received.sha256, size=received.size)
         deduplicated = claim.once_verified and reads.content_readable(
             blob_id=claim.id, scope=readable
         )
         wrote = secure_bytes(store=store, claim=claim, received=received)
+        if isinstance(bucket, buckets.NewBucket):
+            bucket = buckets.create_bucket(new=bucket, by=by).row
+        new = NewObject(
+            bucket_id=bucket.id,
+            bucket_name=bucket.name,
+            key=key,
+            sha256=received.sha256,
+            size=received.size,
+            etag=received.sha256,
+            **description._asdict(),
+        )
         committed = _commit(
             claim=claim, new=new, conditions=conditions, wrote=wrote, by=by
         )

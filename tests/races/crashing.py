@@ -42,6 +42,23 @@ class Crashes:
         return result
 
 
+_LOOKED = " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
+
+
+def within_condemn(statement: str, condition: str) -> str:
+    """Return PostgreSQL's condemn with one more condition, other statements unchanged.
+
+    It is evaluated with the statement's snapshot, before any row is locked: what takes
+    its time there makes the look for references stale.
+    """
+    return statement.replace(_LOOKED, f" AND ({condition}) IS NOT NULL{_LOOKED}")
+
+
+def look_slowly(execute: Callable[..., Any], statement: str, *arguments: Any) -> Any:
+    """Be an execute wrapper that lets commits come between condemn's look and lock."""
+    return execute(within_condemn(statement, "pg_sleep(0.002)"), *arguments)
+
+
 class Crashing:
     """Anything's functions, with a crash before or after one now and then."""
 

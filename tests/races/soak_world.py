@@ -31,7 +31,13 @@ from objects_app.queries.rows import (
     Totals,
 )
 from objects_app.services import buckets, journal, objects, sweep, verify
-from tests.races.crashing import Crash, Crashes, Crashing, forget_connection
+from tests.races.crashing import (
+    Crash,
+    Crashes,
+    Crashing,
+    forget_connection,
+    look_slowly,
+)
 
 MIB = 1024 * 1024
 SMALL_SIZES = (0, 1, 700, 4096, 70_000)
@@ -167,7 +173,10 @@ class World:
         """Act until told to stop, in a thread of its own; crash and begin again."""
         dice = random.Random(f"{self.seed} {name}")  # noqa: S311
         self.crashes.seed(f"{self.seed} {name} crashes")
-        with connection.execute_wrapper(self.crashes.around_statement):
+        with (
+            connection.execute_wrapper(self.crashes.around_statement),
+            connection.execute_wrapper(look_slowly),
+        ):
             while not self.stop.is_set():
                 try:
                     act(dice)

@@ -285,6 +285,16 @@ def test_a_missing_data_dir_is_503_until_it_is_back(
     assert data_plane.put("/buckets/test/objects/b", b"small").status == 201
 
 
+def test_storage_that_fails_leaves_no_new_bucket_behind(
+    data_plane: DataPlane, data_dir: Path
+) -> None:
+    data_plane.put(PATH, b"before")
+    data_dir.rename(data_dir.with_name("away"))
+    answer = data_plane.put("/buckets/another/objects/a", b"small")
+    assert_unavailable(answer, "storage_unavailable")
+    assert data_plane.get("/buckets/another").status == 404
+
+
 def test_an_empty_mount_point_is_not_a_store_without_bytes(
     data_plane: DataPlane, data_dir: Path
 ) -> None:

@@ -13,7 +13,8 @@ from pytest_django import Settings
 
 from objects_app.blobs.backend import backend
 from objects_app.models import Blob, Bucket, JournalEntry, StoredObject
-from objects_app.queries.rows import ANYTHING, Actor, NewObject, Scope
+from objects_app.queries import reads
+from objects_app.queries.rows import ANYTHING, Actor, Scope
 from objects_app.services import objects
 from tests.blobs.bodies import MIB, Failing, Generated, digest, received
 from tests.client import Answer, DataPlane
@@ -334,22 +335,16 @@ def test_deduplicated_says_that_the_caller_had_this_content_already(
 def test_deduplicated_tells_nothing_about_what_others_store(
     data_plane: DataPlane, alice: User, tmp_path: Path
 ) -> None:
-    hers = Bucket.objects.create(name="hers", owner=alice)
+    Bucket.objects.create(name="hers", owner=alice)
+    hers = reads.find_bucket("hers")
+    assert hers is not None
     with received(HELLO, tmp_path) as whole:
         objects.store_received(
             store=backend(),
             received=whole,
-            new=NewObject(
-                bucket_id=hers.pk,
-                bucket_name="hers",
-                key="secret",
-                sha256=whole.sha256,
-                size=whole.size,
-                etag=whole.sha256,
-                content_type="text/plain",
-                headers={},
-                metadata={},
-            ),
+            bucket=hers,
+            key="secret",
+            description=objects.Description("text/plain", {}, {}),
             conditions=ANYTHING,
             readable=Scope(owner_id=alice.pk),
             by=Actor("alice", "test-node", "r"),
