@@ -94,6 +94,7 @@ def _environment(folder: Path) -> dict[str, str]:
     ours = set(Config.model_fields) - _FROM_OUTSIDE
     kept = {k: v for k, v in os.environ.items() if k.lower() not in ours}
     return kept | {
+        "DJANGO_SETTINGS_MODULE": "objectstore.settings",
         "ENV_FILE": os.devnull,
         "DATA_DIR": str(folder),
         "PORT": str(_free_port()),

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.children import Child, ask_all, children
-from bench.client import drive_all
+from bench.client import Connection, drive_all
 from bench.limits import small_files
 from bench.report import Limit, Row, Target
 from bench.scale import Bench
@@ -19,7 +19,7 @@ NAMES = ("put-4k", "get-4k", "dedup-4k", "lookup")
 SIZE = 4096
 CONNECTIONS = 16
 CLIENTS = 2
-_KEYS = 500
+_KEYS = 200
 _LOOKUPS = 2000
 
 
@@ -90,10 +90,11 @@ def _get(target: Store, load: Callable[..., float], empty: int) -> Row:
     nothing = partial(load, port=empty, method="GET", target="/%d", keys=_KEYS)
 
     def prepare() -> None:
+        connection = Connection(target.port)
         for number in range(_KEYS):
-            target.request(
-                "PUT", f"/buckets/bench/objects/read/{number}", os.urandom(SIZE)
-            )
+            path = f"/buckets/bench/objects/read/{number}"
+            connection.request("PUT", path, os.urandom(SIZE))
+        connection.close()
         get()
         nothing()
 

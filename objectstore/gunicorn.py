@@ -1,6 +1,8 @@
 """gunicorn's configuration; the numbers come from objectstore.config."""
 
 import os
+import socket
+import struct
 import sys
 from collections import Counter
 from pathlib import Path
@@ -50,8 +52,21 @@ accesslog = None
 loglevel = "warning"
 
 
+def _limit_heads(server: Any) -> None:
+    """Bound the wait for a request's head too: gthread reads it without a time limit.
+
+    The kernel hands a listening socket's limit down to its connections. It counts only
+    where Python has set no timeout of its own, as the data plane does for bodies.
+    """
+    seconds, fraction = divmod(options.body_timeout_seconds, 1)
+    limit = struct.pack("@ll", int(seconds), int(fraction * 1_000_000))
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+
+
 def when_ready(server: Any) -> None:
-    """Say in one line what listens where."""
+    """Say in one line what listens where; no worker has been started yet."""
+    _limit_heads(server)
     listening = ", ".join(str(listener) for listener in server.LISTENERS)
     sys.stderr.write(
         f"gunicorn listens on {listening} with {workers} x {threads} threads\n"

@@ -1,9 +1,11 @@
 """gunicorn's configuration, loaded as gunicorn loads it."""
 
 import os
+import socket
+import struct
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from gunicorn.app.wsgiapp import WSGIApplication
@@ -11,6 +13,22 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from objectstore.config import BASE_DIR
 
 FILE = str(BASE_DIR / "objectstore" / "gunicorn.py")
+
+
+class Listener:
+    """A listening socket as gunicorn wraps it."""
+
+    def __init__(self) -> None:
+        self.sock = socket.socket()
+
+    def __str__(self) -> str:
+        return "http://127.0.0.1:8080"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
 
 
 @pytest.fixture
@@ -67,10 +85,20 @@ def test_one_line_says_where_it_listens(
 ) -> None:
     cfg = load(WEB_CONCURRENCY="2", WEB_THREADS="8")
 
-    cfg.when_ready(SimpleNamespace(LISTENERS=["http://127.0.0.1:8080"]))
+    with Listener() as listener:
+        cfg.when_ready(SimpleNamespace(LISTENERS=[listener]))
 
     said = capsys.readouterr().err
     assert said == "gunicorn listens on http://127.0.0.1:8080 with 2 x 8 threads\n"
+
+
+def test_connections_inherit_a_limit_on_silence(load: Callable[..., Any]) -> None:
+    cfg = load(BODY_TIMEOUT_SECONDS="1.5")
+    with Listener() as listener:
+        cfg.when_ready(SimpleNamespace(LISTENERS=[listener]))
+        limit = listener.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)
+
+    assert struct.unpack("@ll", limit)[0] == 1
 
 
 def test_workers_stay_where_they_are_put_unless_asked(load: Callable[..., Any]) -> None:

@@ -141,6 +141,19 @@ def test_stalled_bodies_on_every_thread_free_them_again(server: Server) -> None:
         wire.__exit__(None, None, None)
 
 
+def test_unfinished_heads_on_every_thread_free_them_again(server: Server) -> None:
+    wires = [Wire(server.port) for _ in range(THREADS)]
+    for wire in wires:
+        wire.say(b"GET /healthz HTTP/1.1\r\nHost: local")
+    started = time.monotonic()
+    with Wire(server.port) as other:
+        assert other.ask("GET", "/healthz").hear().status == 200
+    assert time.monotonic() - started < 8
+    for wire in wires:
+        assert wire.closed()
+        wire.__exit__(None, None, None)
+
+
 def test_a_reader_that_stops_reading_is_dropped_and_frees_its_thread(
     server: Server, wire: Wire
 ) -> None:

@@ -64,6 +64,22 @@ def _short(content: bytes | None) -> str:
     return "nothing" if content is None else hashlib.sha256(content).hexdigest()
 
 
+def keeper(world: World, key: str) -> Act:
+    """Puts a key and comes back for it later; nobody heals it meanwhile."""
+    contents = list(world.contents.values())[:-1]
+
+    def act(dice: random.Random) -> None:
+        content = dice.choice(contents)
+        world.put(key, content)
+        for _ in range(3):
+            world.stop.wait(dice.uniform(0, 0.1))
+            if world.read(key) != content:
+                world.lose(f"{key}: not what its only writer put")
+        world.delete(key)
+
+    return act
+
+
 def deleter(world: World) -> Act:
     """Deletes any shared key."""
 
@@ -87,7 +103,10 @@ def sweeper(world: World) -> Act:
     """Sweeps with hardly any grace."""
 
     def act(dice: random.Random) -> None:
-        swept = sweep.sweep(grace_seconds=dice.choice([0, 0, 0.1, 1]))
+        swept = sweep.sweep(
+            grace_seconds=dice.choice([0, 0, 0.1, 1]),
+            progress=lambda _: world.check_references(),
+        )
         world.count("sweeps")
         world.count("removed blobs", swept.removed)
         world.count("rescues", swept.rescued)
@@ -126,6 +145,7 @@ def bookkeeper(world: World) -> Act:
     def act(dice: random.Random) -> None:
         world.count("folded journal rows", journal.fold())
         world.check_totals()
+        world.check_references()
         world.stop.wait(dice.uniform(0, 0.05))
 
     return act
@@ -136,6 +156,7 @@ def everybody(world: World) -> dict[str, Act]:
     return {
         **{f"writer {i}": writer(world) for i in range(4)},
         **{f"owner {i}": owner(world, f"own/{i}") for i in range(2)},
+        **{f"keeper {i}": keeper(world, f"kept/{i}") for i in range(3)},
         **{f"deleter {i}": deleter(world) for i in range(2)},
         **{f"reader {i}": reader(world) for i in range(3)},
         **{f"sweeper {i}": sweeper(world) for i in range(2)},

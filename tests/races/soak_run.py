@@ -26,6 +26,7 @@ COUNTED = (
     "rescues",
     "folded journal rows",
     "totals compared",
+    "references compared",
     "503s",
 )
 
@@ -85,6 +86,7 @@ def summary(made: World, races: int) -> str:
 def final_check(made: World) -> list[str]:
     """Return what is wrong once all is quiet, after everything was swept."""
     made.crashes.chance = 0
+    made.check_references()
     problems = [f"a thread failed: {failure}" for failure in made.failures]
     problems += read_everything(made)
     problems += settle()

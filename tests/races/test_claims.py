@@ -1,18 +1,21 @@
 """A claim or a mark that somebody else made void does nothing."""
 
+import threading
 import time
 from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from objects_app.models import Blob, JournalEntry, StoredObject
 from objects_app.queries import sql
 from objects_app.queries.rows import ANYTHING, BlobState, Claim, Committed, NewObject
 from objects_app.services import sweep
 from tests.blobs.bodies import digest
+from tests.races.crashing import within_condemn
 from tests.races.soak_world import BY, World, condemned
-from tests.races.threads import race
+from tests.races.threads import race, wait_until_somebody_waits_for_a_lock
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -83,6 +86,53 @@ def test_a_trusted_hit_on_a_blob_condemned_meanwhile_writes_nothing(
     assert commit(store, claim, content, wrote=False) is None
     assert StoredObject.objects.count() == 0
     assert isinstance(commit(store, claim, content, wrote=True), Committed)
+
+
+@pytest.mark.postgresql_only
+def test_a_condemn_whose_look_was_stale_is_undone_by_the_mark(store: World) -> None:
+    """A commit comes between the statement's snapshot and its lock on the row.
+
+    The condition added to it waits for an advisory lock, so its snapshot is from before
+    the commit; the blob's row, which a trusted hit does not change, is not looked at
+    anew.
+    """
+    content = b"referred to again while it was condemned"
+    store.put("gone", content)
+    store.delete("gone")
+    claim = claimed(content)
+    held, committed = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(7)")
+            held.set()
+            assert committed.wait(10)
+
+    def condemn() -> int:
+        assert held.wait(10)
+        with connection.execute_wrapper(wait_in_condemn):
+            return sql.condemn(ids=[claim.id], claim_age_seconds=3600)
+
+    def write() -> Any:
+        assert held.wait(10)
+        wait_until_somebody_waits_for_a_lock()
+        try:
+            return commit(store, claim, content, wrote=False)
+        finally:
+            committed.set()
+
+    _, number, stored = race(hold, condemn, write)
+
+    assert isinstance(stored, Committed)
+    assert number == 1
+    assert Blob.objects.get().condemned_at is not None
+    assert sql.mark(grace_seconds=0, lease_seconds=60, limit=10) == ([], 1)
+    assert Blob.objects.get().condemned_at is None
+
+
+def wait_in_condemn(execute: Any, statement: str, *arguments: Any) -> Any:
+    waiting = within_condemn(statement, "pg_advisory_xact_lock(7)")
+    return execute(waiting, *arguments)
 
 
 def test_of_two_sweepers_only_one_may_drop_what_both_marked(store: World) -> None:

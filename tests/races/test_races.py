@@ -23,7 +23,7 @@ from objects_app.queries.rows import (
 )
 from objects_app.services import buckets, journal, objects, sweep
 from tests.races.soak_world import BY, CREATE_ONLY, World, condemned
-from tests.races.threads import Pausing, race
+from tests.races.threads import Pausing, race, wait_until_somebody_waits_for_a_lock
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -112,17 +112,6 @@ def test_an_overwriter_and_a_deleter_of_one_etag_do_not_both_win(
         assert len(lost(results)) == 1
         present = store.look_up("hot")
         assert (present is not None) == isinstance(results[1], PreconditionFailed)
-
-
-def wait_until_somebody_waits_for_a_lock() -> None:
-    deadline = time.monotonic() + 10
-    with connection.cursor() as cursor:
-        while time.monotonic() < deadline:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
-            time.sleep(0.01)
-    raise AssertionError("nobody waits for a lock")
 
 
 @pytest.mark.postgresql_only

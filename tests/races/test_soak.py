@@ -1,8 +1,11 @@
 """A short soak on the database of the run, and proof that a soak would notice."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from objects_app.blobs.layout import storage_key
 from objects_app.models import Blob, StoredObject
@@ -112,3 +115,27 @@ def test_the_check_of_totals_notices_an_object_that_the_journal_never_saw(
 
         assert len(made.losses) == 1
         assert made.losses[0].startswith("the journal says")
+
+
+@pytest.mark.sqlite_only
+def test_the_check_of_references_notices_a_blob_whose_row_is_gone(
+    tmp_path: Path,
+) -> None:
+    with world(tmp_path, seed="dangling") as made:
+        small, _ = quiet_world_with_two_objects(made)
+        with constraint_checks_disabled():
+            Blob.objects.filter(sha256=small)._raw_delete("default")
+
+        made.check_references()
+
+        assert made.losses == [f"small refers to a blob that is gone: {small}"]
+        made.delete("small")
+
+
+@contextmanager
+def constraint_checks_disabled() -> Iterator[None]:
+    connection.disable_constraint_checking()
+    try:
+        yield
+    finally:
+        connection.enable_constraint_checking()

@@ -1,6 +1,7 @@
 """Threads that begin at the same moment, and what became of each."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,18 @@ def race(*parties: Callable[[], Any]) -> list[Any]:
         thread.join(JOIN_SECONDS)
         assert not thread.is_alive(), "a party of the race hangs"
     return results
+
+
+def wait_until_somebody_waits_for_a_lock() -> None:
+    """Return once some session of this PostgreSQL waits for another's lock."""
+    deadline = time.monotonic() + 10
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.01)
+    raise AssertionError("nobody waits for a lock")
 
 
 class Pausing:
