@@ -46,7 +46,8 @@ def main(arguments: list[str]) -> int:
                 results.extend(_measure(Bench(database, scale), wanted, bar))
         except KeyboardInterrupt:
             status = 130
-    print(report.table(results))
+    if results:
+        print(report.table(results))
     print(f"\n{report.machine_line(about)}")
     if not status:
         report.write_json(options.json, about, results, quick=options.quick)
