@@ -86,6 +86,7 @@ TEMPLATES = [
 DATABASES: dict[str, dict[str, Any]]
 if config.database_url:
     DATABASES = {"default": dict(dj_database_url.parse(config.database_url))}
+    DATABASES["default"]["ENGINE"] = "objectstore.postgresql"
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
         "server_side_binding": True,

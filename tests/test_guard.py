@@ -16,7 +16,7 @@ from objects_app.models import (
     Upload,
     UploadPart,
 )
-from objects_app.queries import postgresql, sql, sqlite
+from objects_app.queries import postgresql_upkeep, sqlite_upkeep, upkeep
 from objects_app.services import sweep
 from tests.blobs.bodies import digest
 from tests.races.soak_world import World, world
@@ -186,8 +186,8 @@ def test_a_sweep_that_looks_rescues_the_same_blob(store: World) -> None:
 
 def never_looking() -> Any:
     """Break the mark: every blob counts as referred to by nothing."""
-    if sql is sqlite:
-        return patch.object(sqlite, "_REFERRED", "0")
-    blind = postgresql._MARK_DECIDE.replace(postgresql._REFERRED, "false")
-    assert blind != postgresql._MARK_DECIDE
-    return patch.object(postgresql, "_MARK_DECIDE", blind)
+    if upkeep is sqlite_upkeep:
+        return patch.object(sqlite_upkeep, "_REFERRED", "0")
+    blind = postgresql_upkeep._MARK_DECIDE.replace(postgresql_upkeep._REFERRED, "false")
+    assert blind != postgresql_upkeep._MARK_DECIDE
+    return patch.object(postgresql_upkeep, "_MARK_DECIDE", blind)

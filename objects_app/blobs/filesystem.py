@@ -141,10 +141,11 @@ class FilesystemBackend:
         """Make what is missing. It is no longer taken for durable *before* it is made:
         afterwards, another thread could already use it and believe the old entry.
         """
-        prefixes = _prefixes(sha256)
-        self._durable.difference_update(prefixes)
-        for prefix in reversed(prefixes):
-            self._folder(prefix).mkdir(exist_ok=True)
+        for prefix in reversed(_prefixes(sha256)):
+            folder = self._folder(prefix)
+            if not folder.is_dir():
+                self._durable.discard(prefix)
+                folder.mkdir(exist_ok=True)
 
     def _sync_folders(self, sha256: str) -> None:
         """Make the new name durable, and each folder above it not yet known to be.

@@ -1,12 +1,21 @@
 """The data plane's SQL by hand; everything else is ORM.
 
-`sql` is the module for the configured database: `postgresql` or `sqlite`, same
-functions (held to `Dialect` by mypy). `reads` is the same text on both.
+`sql` and `upkeep` are the modules for the configured database, `postgresql*` or
+`sqlite*`, with the same functions (held to `dialect` by mypy). `reads` is the same text
+on both.
 """
 
 from django.db import connection
 
-from objects_app.queries import postgresql, sqlite
-from objects_app.queries.dialect import Dialect
+from objects_app.queries import (
+    postgresql,
+    postgresql_upkeep,
+    sqlite,
+    sqlite_upkeep,
+)
+from objects_app.queries.dialect import Dialect, Upkeep
 
-sql: Dialect = postgresql if connection.vendor == "postgresql" else sqlite
+_on_postgresql = connection.vendor == "postgresql"
+
+sql: Dialect = postgresql if _on_postgresql else sqlite
+upkeep: Upkeep = postgresql_upkeep if _on_postgresql else sqlite_upkeep

@@ -57,6 +57,13 @@ class Dialect(Protocol):
     ) -> Deleted | None:
         """Delete the latest version's row, never its blob's. None: no such key."""
 
+    def position_function(self) -> str:
+        """Return the name of the function (text, part) -> 1-based position or 0."""
+
+
+class Upkeep(Protocol):
+    """The functions of `postgresql_upkeep.py` and `sqlite_upkeep.py`."""
+
     def condemn_candidates(
         self, *, above_id: int, window: int, claim_age_seconds: float
     ) -> list[int]:
@@ -87,6 +94,3 @@ class Dialect(Protocol):
 
     def totals_unfolded(self) -> str:
         """Return the condition that selects unfolded rows of journal_entry `j`."""
-
-    def position_function(self) -> str:
-        """Return the name of the function (text, part) -> 1-based position or 0."""

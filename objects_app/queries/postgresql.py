@@ -5,12 +5,12 @@ psycopg sends text as unknown and small integers as smallint.
 """
 
 import json
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError
 
+from objects_app.queries import run
 from objects_app.queries.rows import (
     Actor,
     BlobState,
@@ -18,7 +18,6 @@ from objects_app.queries.rows import (
     Claim,
     Committed,
     Deleted,
-    Marked,
     NewObject,
     Preconditions,
 )
@@ -133,17 +132,13 @@ def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | 
         "node_id": by.node_id,
         "request_id": by.request_id,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_CREATE_BUCKET, parameters)
-        row = cursor.fetchone()
+    row = run.row(_CREATE_BUCKET, parameters)
     return BucketRow._make(row) if row else None
 
 
 def claim(*, sha256: str, size: int, trust_seconds: int) -> Claim | None:
     """See Dialect.claim."""
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"sha256": sha256, "size": size, "trust": trust_seconds})
-        row = cursor.fetchone()
+    row = run.row(_CLAIM, {"sha256": sha256, "size": size, "trust": trust_seconds})
     if row is None:
         return None
     id_, created_at, once_verified, state = row
@@ -171,11 +166,9 @@ def commit(
         "request_id": by.request_id,
     }
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _commit_statement(wrote=wrote, shape=_shape(conditions)), parameters
-            )
-            row = cursor.fetchone()
+        row = run.row(
+            _commit_statement(wrote=wrote, shape=_shape(conditions)), parameters
+        )
     except IntegrityError as error:
         if getattr(error.__cause__, "sqlstate", None) == _UNIQUE_VIOLATION:
             return None
@@ -286,9 +279,7 @@ def delete_object(
         "node_id": by.node_id,
         "request_id": by.request_id,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_delete_statement(_shape(conditions)), parameters)
-        size, existed = cursor.fetchone()
+    size, existed = run.one(_delete_statement(_shape(conditions)), parameters)
     if size is None:
         return Deleted(removed=False, size=0) if existed else None
     return Deleted(removed=True, size=size)
@@ -326,164 +317,6 @@ def _exists(shape: tuple[bool | str, ...]) -> str:
   SELECT FROM stored_object
   WHERE bucket_id = %(bucket_id)s::bigint AND key = %(key)s AND is_latest
 )"""
-
-
-_REFERRED = """(
-    EXISTS (SELECT FROM stored_object WHERE blob_id = blob.id)
-    OR EXISTS (SELECT FROM segment WHERE blob_id = blob.id)
-    OR EXISTS (SELECT FROM upload_part WHERE blob_id = blob.id))"""
-
-_CONDEMNABLE = f"""condemned_at IS NULL
-  AND (verified_at IS NOT NULL OR created_at
-    < clock_timestamp() - make_interval(secs => %(claim_age)s::float8))
-  AND NOT {_REFERRED}"""
-
-
-def condemn_candidates(
-    *, above_id: int, window: int, claim_age_seconds: float
-) -> list[int]:
-    """See Dialect.condemn_candidates."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM blob WHERE id > %(above)s::bigint"
-            " AND id <= %(above)s::bigint + %(window)s::bigint"
-            f" AND {_CONDEMNABLE} ORDER BY id",
-            {"above": above_id, "window": window, "claim_age": claim_age_seconds},
-        )
-        return [id_ for (id_,) in cursor.fetchall()]
-
-
-def condemn(*, ids: Sequence[int], claim_age_seconds: float) -> int:
-    """See Dialect.condemn. Rows that somebody holds are left for the next sweep."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE blob SET condemned_at = clock_timestamp() WHERE id IN ("
-            "SELECT id FROM blob WHERE id = ANY(%(ids)s::bigint[])"
-            f" AND {_CONDEMNABLE} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)",
-            {"ids": list(ids), "claim_age": claim_age_seconds},
-        )
-        return int(cursor.rowcount)
-
-
-# Under READ COMMITTED an UPDATE that waited for a lock re-checks its own row but
-# evaluates EXISTS on other tables with its old snapshot. So: lock in one statement,
-# look for references in the next, whose snapshot is newer than every lock.
-_MARK_LOCK = """
-SELECT id FROM blob
-WHERE (deleting_since IS NULL
-    AND condemned_at <= clock_timestamp() - make_interval(secs => %(grace)s::float8))
-  OR deleting_since <= clock_timestamp() - make_interval(secs => %(lease)s::float8)
-ORDER BY id LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
-"""
-
-_MARK_DECIDE = f"""
-UPDATE blob SET
-  condemned_at = CASE WHEN look.referred THEN NULL ELSE condemned_at END,
-  deleting_since = CASE WHEN look.referred THEN NULL ELSE clock_timestamp() END
-FROM (
-  SELECT id, {_REFERRED} AS referred FROM blob WHERE id = ANY(%(ids)s::bigint[])
-) look
-WHERE blob.id = look.id
-RETURNING blob.id, sha256, size, deleting_since
-"""
-
-
-def mark(
-    *, grace_seconds: float, lease_seconds: float, limit: int
-) -> tuple[list[Marked], int]:
-    """See Dialect.mark."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            _MARK_LOCK, {"grace": grace_seconds, "lease": lease_seconds, "limit": limit}
-        )
-        ids = [id_ for (id_,) in cursor.fetchall()]
-        if not ids:
-            return [], 0
-        cursor.execute(_MARK_DECIDE, {"ids": ids})
-        rows = cursor.fetchall()
-    marked = [Marked(*row) for row in rows if row[-1] is not None]
-    return marked, len(rows) - len(marked)
-
-
-def drop(marked: Marked) -> bool:
-    """See Dialect.drop."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "DELETE FROM blob WHERE id = %s AND deleting_since = %s",
-            [marked.id, marked.deleting_since],
-        )
-        return bool(cursor.rowcount == 1)
-
-
-def adopt_orphan(*, sha256: str, size: int) -> Marked | None:
-    """See Dialect.adopt_orphan."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO blob (sha256, size, created_at, condemned_at, deleting_since)"
-            " SELECT %s, %s::bigint, t, t, t FROM clock_timestamp() t"
-            " ON CONFLICT (sha256) DO NOTHING"
-            " RETURNING id, sha256, size, deleting_since",
-            [sha256, size],
-        )
-        row = cursor.fetchone()
-    return Marked(*row) if row else None
-
-
-_WATERMARK = "coalesce((SELECT position FROM journal_watermark WHERE id = 1), 0)"
-
-# Rows below xmin are settled: committed and in this snapshot, or rolled back.
-_FOLD = f"""
-WITH h AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin),
-settled AS (
-  SELECT bucket_id, objects_delta, bytes_delta FROM journal_entry, h
-  WHERE xid >= {_WATERMARK}::text::xid8 AND xid < h.xmin
-), added AS (
-  INSERT INTO bucket_totals (bucket_id, objects_total, bytes_total)
-  SELECT bucket_id, sum(objects_delta), sum(bytes_delta) FROM settled GROUP BY bucket_id
-  ON CONFLICT (bucket_id) DO UPDATE SET
-    objects_total = bucket_totals.objects_total + excluded.objects_total,
-    bytes_total = bucket_totals.bytes_total + excluded.bytes_total
-), moved AS (
-  INSERT INTO journal_watermark (id, position) SELECT 1, xmin::text::bigint FROM h
-  ON CONFLICT (id) DO UPDATE SET position = excluded.position
-)
-SELECT count(*) FROM settled
-"""
-
-
-def fold_journal() -> int:
-    """See Dialect.fold_journal. Folds wait for each other, nobody else for them."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE journal_watermark IN EXCLUSIVE MODE")
-        cursor.execute(_FOLD)
-        return int(cursor.fetchone()[0])
-
-
-def recount() -> None:
-    """See Dialect.recount. Restored rows carry another server's xids: they become 0."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute("LOCK TABLE journal_watermark IN EXCLUSIVE MODE")
-        cursor.execute(
-            "LOCK TABLE stored_object, journal_entry IN SHARE ROW EXCLUSIVE MODE"
-        )
-        cursor.execute("UPDATE journal_entry SET xid = '0' WHERE xid <> '0'")
-        cursor.execute("DELETE FROM bucket_totals")
-        cursor.execute(
-            "INSERT INTO bucket_totals (bucket_id, objects_total, bytes_total)"
-            " SELECT bucket_id, count(*), sum(size) FROM stored_object"
-            " WHERE is_latest AND NOT is_delete_marker GROUP BY bucket_id"
-        )
-        cursor.execute(
-            "INSERT INTO journal_watermark (id, position)"
-            " SELECT 1, pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-            " ON CONFLICT (id) DO UPDATE SET position = excluded.position"
-        )
-
-
-def totals_unfolded() -> str:
-    """See Dialect.totals_unfolded."""
-    return f"j.xid >= {_WATERMARK}::text::xid8"
 
 
 def position_function() -> str:

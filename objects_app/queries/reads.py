@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import connection
-
 from objects_app.names import after_prefix
-from objects_app.queries import sql
+from objects_app.queries import run, sql, upkeep
 from objects_app.queries.rows import (
     BucketRow,
     ListedEntry,
@@ -31,21 +29,17 @@ _LISTED = (
 
 def find_bucket(name: str) -> BucketRow | None:
     """Return the bucket of that name."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_BUCKET} FROM bucket b WHERE b.name = %s", [name])
-        row = cursor.fetchone()
+    row = run.row(f"SELECT {_BUCKET} FROM bucket b WHERE b.name = %s", [name])
     return _bucket(row) if row else None
 
 
 def find_object(bucket: str, key: str) -> tuple[BucketRow, ObjectRow | None] | None:
     """Return a bucket and its latest object of that key, in one statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {_BUCKET}, {_OBJECT} FROM bucket b LEFT JOIN stored_object o"
-            f" ON o.bucket_id = b.id AND o.key = %s AND {_LATEST} WHERE b.name = %s",
-            [key, bucket],
-        )
-        row = cursor.fetchone()
+    row = run.row(
+        f"SELECT {_BUCKET}, {_OBJECT} FROM bucket b LEFT JOIN stored_object o"
+        f" ON o.bucket_id = b.id AND o.key = %s AND {_LATEST} WHERE b.name = %s",
+        [key, bucket],
+    )
     if row is None:
         return None
     return _bucket(row[:5]), _object(row[5:]) if row[5] is not None else None
@@ -54,24 +48,25 @@ def find_object(bucket: str, key: str) -> tuple[BucketRow, ObjectRow | None] | N
 def content_readable(*, blob_id: int, scope: Scope) -> bool:
     """Whether an object that the caller may read has this content."""
     owner, parameters = _owned(scope)
-    with connection.cursor() as cursor:
-        cursor.execute(
+    return bool(
+        run.one(
             "SELECT EXISTS (SELECT 1 FROM stored_object o"
             " JOIN bucket b ON b.id = o.bucket_id"
             f" WHERE o.blob_id = %(blob_id)s AND {owner})",
             {"blob_id": blob_id, **parameters},
-        )
-        return bool(cursor.fetchone()[0])
+        )[0]
+    )
 
 
 def buckets(*, scope: Scope) -> list[BucketRow]:
     """Return the caller's buckets by name."""
     owner, parameters = _owned(scope)
-    with connection.cursor() as cursor:
-        cursor.execute(
+    return [
+        _bucket(row)
+        for row in run.rows(
             f"SELECT {_BUCKET} FROM bucket b WHERE {owner} ORDER BY b.name", parameters
         )
-        return [_bucket(row) for row in cursor.fetchall()]
+    ]
 
 
 def buckets_with_keys(
@@ -80,42 +75,42 @@ def buckets_with_keys(
     """Return the caller's buckets from name `first` on that have a key in the span."""
     owner, parameters = _owned(scope)
     keys, bounds = _within(span)
-    with connection.cursor() as cursor:
-        cursor.execute(
+    return [
+        _bucket(row)
+        for row in run.rows(
             f"SELECT {_BUCKET} FROM bucket b WHERE {owner} AND b.name >= %(first)s"
             " AND EXISTS (SELECT 1 FROM stored_object o WHERE o.bucket_id = b.id"
             f" AND {_LATEST} AND {keys}) ORDER BY b.name LIMIT %(limit)s",
             {**parameters, **bounds, "first": first, "limit": limit},
         )
-        return [_bucket(row) for row in cursor.fetchall()]
+    ]
 
 
 def bucket_totals(bucket_id: int) -> Totals:
     """Return a bucket's totals: the folded part and the journal's rest, at once."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT coalesce(sum(n), 0), coalesce(sum(size), 0) FROM ("
-            "SELECT objects_total AS n, bytes_total AS size"
-            " FROM bucket_totals WHERE bucket_id = %(bucket_id)s"
-            " UNION ALL SELECT j.objects_delta, j.bytes_delta FROM journal_entry j"
-            f" WHERE j.bucket_id = %(bucket_id)s AND {sql.totals_unfolded()}) parts",
-            {"bucket_id": bucket_id},
-        )
-        objects, size = cursor.fetchone()
+    objects, size = run.one(
+        "SELECT coalesce(sum(n), 0), coalesce(sum(size), 0) FROM ("
+        "SELECT objects_total AS n, bytes_total AS size"
+        " FROM bucket_totals WHERE bucket_id = %(bucket_id)s"
+        " UNION ALL SELECT j.objects_delta, j.bytes_delta FROM journal_entry j"
+        f" WHERE j.bucket_id = %(bucket_id)s AND {upkeep.totals_unfolded()}) parts",
+        {"bucket_id": bucket_id},
+    )
     return Totals(int(objects), int(size))
 
 
 def key_range(*, bucket: BucketRow, span: Span, limit: int) -> list[ListedEntry]:
     """Return the objects of a span of keys, by one range scan."""
     keys, bounds = _within(span)
-    with connection.cursor() as cursor:
-        cursor.execute(
+    return [
+        _listed(bucket.name, row)
+        for row in run.rows(
             f"SELECT o.key, {_LISTED} FROM stored_object o"
             f" WHERE o.bucket_id = %(bucket_id)s AND {_LATEST} AND {keys}"
             " ORDER BY o.key LIMIT %(limit)s",
             {"bucket_id": bucket.id, "limit": limit, **bounds},
         )
-        return [_listed(bucket.name, row) for row in cursor.fetchall()]
+    ]
 
 
 def loose_scan(
@@ -142,8 +137,9 @@ WITH RECURSIVE step(key, number) AS (
   FROM step WHERE step.key IS NOT NULL AND step.number < %(limit)s
 )
 SELECT CASE WHEN {position} > 0 THEN {jump} END, step.key, {_LISTED}
-FROM step LEFT JOIN stored_object o ON {position} = 0
-  AND o.bucket_id = %(bucket_id)s AND o.key = step.key AND {_LATEST}
+FROM step LEFT JOIN stored_object o ON o.id = CASE WHEN {position} = 0 THEN (
+  SELECT o.id FROM stored_object o
+  WHERE o.bucket_id = %(bucket_id)s AND o.key = step.key AND {_LATEST}) END
 WHERE step.key IS NOT NULL ORDER BY step.number
 """
     parameters = {
@@ -155,9 +151,7 @@ WHERE step.key IS NOT NULL ORDER BY step.number
         "tail": after_prefix(""),
         "limit": limit,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows = cursor.fetchall()
+    rows = run.rows(statement, parameters)
     return [
         ListedEntry.common_prefix(bucket.name, row[0])
         if row[0] is not None

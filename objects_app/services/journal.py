@@ -1,6 +1,6 @@
 """The journal's followers: totals folded, or counted anew after a restore."""
 
-from objects_app.queries import sql
+from objects_app.queries import upkeep
 
 
 def fold() -> int:
@@ -8,7 +8,7 @@ def fold() -> int:
 
     Readers get exact totals either way: folding keeps the part they add up short.
     """
-    return sql.fold_journal()
+    return upkeep.fold_journal()
 
 
 def recount() -> None:
@@ -16,4 +16,4 @@ def recount() -> None:
 
     For after a restore, when the journal's order is another server's.
     """
-    sql.recount()
+    upkeep.recount()

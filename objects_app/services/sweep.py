@@ -19,7 +19,7 @@ from objects_app.blobs.backend import BlobBackend, backend
 from objects_app.blobs.layout import StoredBlob
 from objects_app.errors import StorageUnavailable
 from objects_app.models import Blob
-from objects_app.queries import sql
+from objects_app.queries import upkeep
 from objects_app.queries.rows import Marked
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def sweep(
     rescued = removed = size = failed = 0
     while not stop():
         started = time.monotonic()
-        batch, saved = sql.mark(
+        batch, saved = upkeep.mark(
             grace_seconds=grace,
             lease_seconds=settings.SWEEP_LEASE_SECONDS,
             limit=_MARK_BATCH,
@@ -99,7 +99,7 @@ def remove_orphans(
         if dry_run:
             removed, size = removed + 1, size + stored.size
             continue
-        marked = sql.adopt_orphan(sha256=stored.sha256, size=stored.size)
+        marked = upkeep.adopt_orphan(sha256=stored.sha256, size=stored.size)
         if marked is None:
             continue
         if remove(store=store, marked=marked, started=time.monotonic()):
@@ -125,10 +125,10 @@ def orphans(*, store: BlobBackend, grace_seconds: float) -> Iterator[StoredBlob]
 
 def condemn_window(*, above_id: int) -> int:
     """Condemn unreferenced blobs of one window of ids; return how many."""
-    ids = sql.condemn_candidates(
+    ids = upkeep.condemn_candidates(
         above_id=above_id, window=_WINDOW, claim_age_seconds=CLAIM_AGE_SECONDS
     )
-    return sql.condemn(ids=ids, claim_age_seconds=CLAIM_AGE_SECONDS) if ids else 0
+    return upkeep.condemn(ids=ids, claim_age_seconds=CLAIM_AGE_SECONDS) if ids else 0
 
 
 def remove(*, store: BlobBackend, marked: Marked, started: float) -> bool:
@@ -139,7 +139,7 @@ def remove(*, store: BlobBackend, marked: Marked, started: float) -> bool:
     """
     if not delete_bytes(store=store, marked=marked, started=started):
         return False
-    if not sql.drop(marked):
+    if not upkeep.drop(marked):
         metrics.LOST_RACES.labels("drop").inc()
         return False
     metrics.SWEPT_BLOBS.inc()
@@ -168,7 +168,7 @@ def _foresee(grace_seconds: float) -> Swept:
     """Without a grace, what is condemned now is removed at once."""
     condemned = removed = size = 0
     for start in _windows():
-        ids = sql.condemn_candidates(
+        ids = upkeep.condemn_candidates(
             above_id=start, window=_WINDOW, claim_age_seconds=CLAIM_AGE_SECONDS
         )
         condemned += len(ids)

@@ -20,7 +20,7 @@ from objects_app import metrics
 from objects_app.blobs.filesystem import FilesystemBackend
 from objects_app.blobs.ingest import Expected
 from objects_app.errors import BytesMissing, NoSuchKey, PreconditionFailed, StorageBusy
-from objects_app.queries import reads, sql
+from objects_app.queries import reads, sql, upkeep
 from objects_app.queries.rows import (
     ANYTHING,
     Actor,
@@ -228,12 +228,14 @@ def world(root: Path, *, seed: str, crash_chance: float = 0.0) -> Iterator[World
     """Make the services use a store below `root` whose steps may crash."""
     made = World(root, seed=seed, crash_chance=crash_chance)
     store = Crashing(made.store, made.crashes)
-    steps: Any = Crashing(sql, made.crashes)
     with ExitStack() as stack:
         for service in (objects, sweep, verify):
             stack.enter_context(patch.object(service, "backend", lambda: store))
-        for service in (objects, sweep, journal):
-            stack.enter_context(patch.object(service, "sql", steps))
+        steps: Any = Crashing(sql, made.crashes)
+        stack.enter_context(patch.object(objects, "sql", steps))
+        chores: Any = Crashing(upkeep, made.crashes)
+        for service in (sweep, journal):
+            stack.enter_context(patch.object(service, "upkeep", chores))
         stack.enter_context(patch.object(sweep, "CLAIM_AGE_SECONDS", 0.2))
         stack.enter_context(override_settings(SWEEP_LEASE_SECONDS=LEASE_SECONDS))
         yield made
@@ -243,7 +245,8 @@ def condemned(store: World, content: bytes) -> str:
     """Put content, delete it and let it be condemned; return its digest."""
     sha256 = store.put("gone", content).sha256
     store.delete("gone")
-    assert sweep.condemn_window(above_id=0) == 1
+    blob = Blob.objects.get(sha256=sha256)
+    assert sweep.condemn_window(above_id=blob.pk - 1) == 1
     return sha256
 
 

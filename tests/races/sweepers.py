@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from objects_app.blobs.layout import StoredBlob
-from objects_app.queries import sql
+from objects_app.queries import upkeep
 from objects_app.queries.rows import Marked
 from objects_app.services import sweep
 from tests.races.actors import START, Actor, Local, Step
@@ -56,7 +56,7 @@ class Sweeper(Actor):
         """Find what nothing refers to; what was claimed counts as old at once."""
         outcome = lab.on_rows(
             rows,
-            lambda: sql.condemn_candidates(
+            lambda: upkeep.condemn_candidates(
                 above_id=0, window=1000, claim_age_seconds=0
             ),
         )
@@ -67,14 +67,16 @@ class Sweeper(Actor):
     def condemn(self, lab: Laboratory, rows: Rows, files: Files, local: Local) -> Step:
         """Condemn what was found, however long ago that was."""
         ids = [held.number for held in local.held]
-        outcome = lab.on_rows(rows, lambda: sql.condemn(ids=ids, claim_age_seconds=0))
+        outcome = lab.on_rows(
+            rows, lambda: upkeep.condemn(ids=ids, claim_age_seconds=0)
+        )
         return Step("condemn", outcome.rows, files, START, outcome.effect)
 
     def mark(self, lab: Laboratory, rows: Rows, files: Files) -> Step:
         """Mark with grace 0; only what a crashed sweeper left is taken over."""
         outcome = lab.on_rows(
             rows,
-            lambda: sql.mark(
+            lambda: upkeep.mark(
                 grace_seconds=0, lease_seconds=self.lease_seconds, limit=100
             ),
         )
@@ -102,7 +104,7 @@ class Sweeper(Actor):
 
     def drop(self, lab: Laboratory, rows: Rows, files: Files, local: Local) -> Step:
         """Drop the first of its marks, and go on to the next."""
-        outcome = lab.on_rows(rows, lambda: sql.drop(self._marked(local)))
+        outcome = lab.on_rows(rows, lambda: upkeep.drop(self._marked(local)))
         rest = self.after_drop(local)
         rest = self.remember(rest, outcome.effect)
         return Step("drop", outcome.rows, files, rest, outcome.effect)
@@ -154,7 +156,7 @@ class OrphanRemover(Sweeper):
         content = local.contents[0]
         outcome = lab.on_rows(
             rows,
-            lambda: sql.adopt_orphan(
+            lambda: upkeep.adopt_orphan(
                 sha256=DIGESTS[content], size=len(CONTENTS[content])
             ),
         )

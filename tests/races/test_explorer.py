@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from django.db import IntegrityError
 
-from objects_app.queries import sqlite
+from objects_app.queries import sqlite, sqlite_upkeep
 from objects_app.queries.rows import Claim
 from objects_app.services import objects
 from tests.races.actors import (
@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.race, pytest.mark.sqlite_only, pytest.mark.django_db]
 
 SECONDS = float(os.environ.get("EXPLORER_SECONDS", "45"))
 NOTHING = ((Rows(), (ABSENT, ABSENT)),)
-MARK, JOURNAL, SECURE = sqlite.mark, sqlite._journal, objects.secure_bytes
+MARK, JOURNAL, SECURE = sqlite_upkeep.mark, sqlite._journal, objects.secure_bytes
 
 
 @pytest.fixture
@@ -113,21 +113,21 @@ def test_a_live_sweeper_that_deletes_after_its_lease_loses_bytes(
 
 
 def look_at_nothing(**arguments: Any) -> Any:
-    with patch.object(sqlite, "_REFERRED", "0"):
+    with patch.object(sqlite_upkeep, "_REFERRED", "0"):
         return MARK(**arguments)
 
 
 def test_a_mark_without_its_second_look_loses_bytes_when_there_is_no_guard(
     unguarded: Laboratory,
 ) -> None:
-    with patch.object(sqlite, "mark", look_at_nothing):
+    with patch.object(sqlite_upkeep, "mark", look_at_nothing):
         assert_lost(search(unguarded, Put(0, 0), Sweeper()))
 
 
 def test_a_mark_without_its_second_look_is_refused_by_the_guard(
     lab: Laboratory,
 ) -> None:
-    with patch.object(sqlite, "mark", look_at_nothing):
+    with patch.object(sqlite_upkeep, "mark", look_at_nothing):
         explored = search(lab, Put(0, 0), Sweeper())
 
     assert explored.violation is not None
@@ -152,7 +152,7 @@ def test_the_guard_alone_keeps_every_blob_from_a_sweep_that_never_looks(
 ) -> None:
     sweeper = SweeperThatMinds()
 
-    with patch.object(sqlite, "mark", look_at_nothing):
+    with patch.object(sqlite_upkeep, "mark", look_at_nothing):
         explored = search(lab, Put(0, 0), Put(0, 1), Delete(0), sweeper, sweeper)
 
     assert explored.complete, explored
@@ -307,10 +307,10 @@ def test_a_reader_that_would_look_only_once_sees_bytes_missing(
 def test_a_journal_that_forgets_what_was_overwritten_is_found(
     lab: Laboratory,
 ) -> None:
-    def forgetful(cursor: Any, values: Any, by: Any, **change: Any) -> None:
+    def forgetful(values: Any, by: Any, **change: Any) -> None:
         if change["operation"] == "put":
             change["bytes_delta"] = values["size"]
-        JOURNAL(cursor, values, by, **change)
+        JOURNAL(values, by, **change)
 
     with patch.object(sqlite, "_journal", forgetful):
         explored = search(lab, Put(0, 0), Put(1, 0))

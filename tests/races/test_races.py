@@ -16,7 +16,7 @@ from objects_app.errors import (
     PreconditionFailed,
 )
 from objects_app.models import Blob, Bucket, JournalEntry, StoredObject
-from objects_app.queries import sql
+from objects_app.queries import sql, upkeep
 from objects_app.queries.rows import (
     Deleted,
     Preconditions,
@@ -193,7 +193,7 @@ def test_a_writer_that_meets_a_deleting_blob_waits_and_succeeds(
 ) -> None:
     content = b"removed and put again"
     condemned(store, content)
-    [marked], _ = sql.mark(grace_seconds=0, lease_seconds=60, limit=10)
+    [marked], _ = upkeep.mark(grace_seconds=0, lease_seconds=60, limit=10)
     waiting = Pausing("FROM blob WHERE sha256", before=False)
 
     def write() -> objects.StoredResult:
@@ -266,7 +266,7 @@ def test_a_mark_passes_by_a_blob_that_an_open_commit_holds(store: World) -> None
     def mark() -> Any:
         assert committing.reached.wait(10)
         try:
-            return sql.mark(grace_seconds=0, lease_seconds=60, limit=10)
+            return upkeep.mark(grace_seconds=0, lease_seconds=60, limit=10)
         finally:
             committing.go_on.set()
 

@@ -16,7 +16,7 @@ from objects_app.blobs.filesystem import FilesystemBackend
 from objects_app.blobs.layout import storage_key
 from objects_app.errors import StorageUnavailable
 from objects_app.models import Blob, Bucket, Segment, StoredObject, Upload, UploadPart
-from objects_app.queries import sql
+from objects_app.queries import sql, upkeep
 from objects_app.services import sweep
 from objects_app.services.sweep import Swept
 from tests.blobs.bodies import digest, received
@@ -166,7 +166,7 @@ def test_with_half_the_lease_spent_nothing_more_is_deleted(
     store.put("a", CONTENT)
     store.delete("a")
     sweep.condemn_window(above_id=store.blob(CONTENT).pk - 1)
-    [marked], _ = sql.mark(grace_seconds=0, lease_seconds=30, limit=10)
+    [marked], _ = upkeep.mark(grace_seconds=0, lease_seconds=30, limit=10)
     spent = time.monotonic() - settings.SWEEP_LEASE_SECONDS / 2 - 0.1
     assert sweep.remove(store=store.backend, marked=marked, started=spent) is False
     assert files(data_dir) == [digest(CONTENT)]
@@ -180,7 +180,7 @@ def test_a_row_that_another_sweeper_took_over_is_not_dropped(store: Store) -> No
     store.put("a", CONTENT)
     store.delete("a")
     sweep.condemn_window(above_id=store.blob(CONTENT).pk - 1)
-    [marked], _ = sql.mark(grace_seconds=0, lease_seconds=30, limit=10)
+    [marked], _ = upkeep.mark(grace_seconds=0, lease_seconds=30, limit=10)
     Blob.objects.update(deleting_since=Now() + timedelta(seconds=1))
     now = time.monotonic()
     assert sweep.remove(store=store.backend, marked=marked, started=now) is False
@@ -272,13 +272,13 @@ def test_an_orphan_that_is_claimed_meanwhile_is_left_alone(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orphan = make_orphan(store, tmp_path)
-    adopt = sql.adopt_orphan
+    adopt = upkeep.adopt_orphan
 
     def overtaken(**arguments: Any) -> Any:
         store.put("a", b"orphan")
         return adopt(**arguments)
 
-    monkeypatch.setattr(sql, "adopt_orphan", overtaken)
+    monkeypatch.setattr(upkeep, "adopt_orphan", overtaken)
     assert sweep.remove_orphans(grace_seconds=0) == Swept()
     assert store.read("a") == b"orphan"
     assert store.blob(b"orphan").sha256 == orphan
