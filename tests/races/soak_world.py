@@ -20,6 +20,7 @@ from objects_app import metrics
 from objects_app.blobs.filesystem import FilesystemBackend
 from objects_app.blobs.ingest import Expected
 from objects_app.errors import BytesMissing, NoSuchKey, PreconditionFailed, StorageBusy
+from objects_app.models import Blob
 from objects_app.queries import reads, sql, upkeep
 from objects_app.queries.rows import (
     ANYTHING,
