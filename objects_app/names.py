@@ -49,7 +49,10 @@ def decode_key(raw: bytes) -> str:
     Raises InvalidKey unless they are 1 to 1024 bytes of UTF-8 without NUL.
     """
     if not raw:
-        raise InvalidKey("The key is empty: name the object after `/objects/`.")
+        raise InvalidKey(
+            "The key is empty: name the object after /objects/, or list the bucket "
+            "with GET /objects?bucket=NAME."
+        )
     if len(raw) > KEY_MAX_BYTES:
         raise InvalidKey(
             f"The key has {len(raw)} bytes; at most {KEY_MAX_BYTES} are allowed."

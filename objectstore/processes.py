@@ -23,6 +23,8 @@ def main() -> int:
     """Return the exit status: 0 when a signal asked for the end."""
     honcho.manager.KILL_WAIT = Config.load().graceful_timeout_seconds + MARGIN_SECONDS
     manager = honcho.manager.Manager()
+    # A closed terminal must not leave a store behind that nobody sees.
+    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     procfile = parse_procfile((BASE_DIR / "Procfile").read_text())
     for name, command in procfile.processes.items():
         manager.add_process(name, command, cwd=str(BASE_DIR))

@@ -109,14 +109,18 @@ def _gate(
 
 def _get(request: HttpRequest) -> HttpResponseBase:
     try:
-        return _send(request)
+        return _send(request, _readable_object(request))
     except BytesMissing:
         # A DELETE and a sweep may have come between the look-up and the open.
-        return _send(request)
+        row = _readable_object(request)
+    try:
+        return _send(request, row)
+    except BytesMissing:
+        objects.doubt_bytes(sha256=row.sha256)
+        raise
 
 
-def _send(request: HttpRequest) -> HttpResponseBase:
-    row = _readable_object(request)
+def _send(request: HttpRequest, row: "ObjectRow") -> HttpResponseBase:
     if (early := _conditional(request, row)) is not None:
         return early
     headers = object_headers(row)

@@ -111,6 +111,14 @@ def problem_response(
     )
     answer["Content-Type"] = CONTENT_TYPE
     answer["Cache-Control"] = "no-store"
+    logger.info(
+        "%s %r: %d %s in request %s",
+        request.method,
+        request.path,
+        problem.status,
+        problem.code,
+        _request_id(request),
+    )
     return answer
 
 
@@ -137,7 +145,9 @@ def _told(request: HttpRequest, error: Exception) -> tuple[Problem, str]:
     if _is_failure_of_the_database(error):
         return (
             DATABASE_UNAVAILABLE,
-            "The database cannot answer now; try again shortly.",
+            "The disk of the database is full: free some space on the server."
+            if _is_full(error)
+            else "The database cannot answer now; try again shortly.",
         )
     if isinstance(error, OSError):
         return TABLE[errors.StorageUnavailable], (
@@ -158,6 +168,11 @@ def _is_failure_of_the_database(error: Exception) -> bool:
         isinstance(error, OperationalError | InterfaceError | InternalError)
         or type(error) is DatabaseError
     )
+
+
+def _is_full(error: Exception) -> bool:
+    text = str(error)
+    return "disk is full" in text or "No space left on device" in text
 
 
 def _request_id(request: HttpRequest) -> str:

@@ -8,8 +8,9 @@ from objects_app.rest.routing import by_method
 
 def _get(request: HttpRequest) -> HttpResponseBase:
     if "text/html" in request.headers.get("Accept", ""):
-        return HttpResponseRedirect("/ui/", headers={"Content-Length": "0"})
-    return json_answer(
+        headers = {"Content-Length": "0", "Vary": "Accept"}
+        return HttpResponseRedirect("/ui/", headers=headers)
+    answer = json_answer(
         {
             "message": "An object store. PUT bytes to /buckets/{bucket}/objects/{key}.",
             "console": "/ui/",
@@ -18,6 +19,8 @@ def _get(request: HttpRequest) -> HttpResponseBase:
             "health": "/healthz",
         }
     )
+    answer["Vary"] = "Accept"
+    return answer
 
 
 root = by_method(GET=_get, HEAD=_get)

@@ -21,6 +21,7 @@ from objects_app.blobs.backend import BlobBackend, backend
 from objects_app.blobs.hashing import Readable
 from objects_app.blobs.ingest import Expected, Received, receive
 from objects_app.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, StorageBusy
+from objects_app.models import Blob
 from objects_app.queries import reads, sql
 from objects_app.queries.rows import (
     ANYTHING,
@@ -222,6 +223,16 @@ def open_bytes(*, row: ObjectRow) -> BinaryIO:
     sees that too: look the row up once more before believing it.
     """
     return backend().open(row.sha256)
+
+
+def doubt_bytes(*, sha256: str) -> None:
+    """Forget that a blob's bytes were ever stored: they were found missing or damaged.
+
+    The row is as if claimed, so the next upload of this content writes its bytes, which
+    repairs every object that has them.
+    """
+    blobs = Blob.objects.filter(sha256=sha256, deleting_since__isnull=True)
+    blobs.update(verified_at=None)
 
 
 def delete_object(

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 CLAIM_AGE_SECONDS = 3600.0
 SPOOL_AGE_SECONDS = 86_400.0
 _WINDOW = 1000
+_LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _MARK_BATCH = 100
 
 
@@ -56,11 +57,28 @@ def sweep(
     grace = settings.SWEEP_GRACE_SECONDS if grace_seconds is None else grace_seconds
     if dry_run:
         return _foresee(grace)
-    store = backend()
     condemned = sum(condemn_window(above_id=start) for start in _windows())
+    done = remove_condemned(grace_seconds=grace, progress=progress, stop=stop)
+    spools = backend().clear_spool(older_than_seconds=SPOOL_AGE_SECONDS)
+    return done._replace(condemned=condemned, spools=spools)
+
+
+def remove_condemned(
+    *,
+    grace_seconds: float | None = None,
+    progress: Callable[[int], object] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Swept:
+    """Remove what has been condemned long enough, and what a lost sweeper left behind.
+
+    Cheap when there is nothing to do: until a blob left deleting is gone, uploads of
+    its content are refused, so this wants to run about once a lease.
+    """
+    grace = settings.SWEEP_GRACE_SECONDS if grace_seconds is None else grace_seconds
+    store = backend()
     rescued = removed = size = failed = 0
     while not stop():
-        started = time.monotonic()
+        started = lease_clock()
         batch, saved = upkeep.mark(
             grace_seconds=grace,
             lease_seconds=settings.SWEEP_LEASE_SECONDS,
@@ -75,14 +93,7 @@ def sweep(
         progress(len(done))
         if len(done) < len(batch) or len(batch) + saved < _MARK_BATCH:
             break
-    return Swept(
-        condemned=condemned,
-        rescued=rescued,
-        removed=removed,
-        bytes=size,
-        failed=failed,
-        spools=store.clear_spool(older_than_seconds=SPOOL_AGE_SECONDS),
-    )
+    return Swept(rescued=rescued, removed=removed, bytes=size, failed=failed)
 
 
 def remove_orphans(
@@ -102,7 +113,7 @@ def remove_orphans(
         marked = upkeep.adopt_orphan(sha256=stored.sha256, size=stored.size)
         if marked is None:
             continue
-        if remove(store=store, marked=marked, started=time.monotonic()):
+        if remove(store=store, marked=marked, started=lease_clock()):
             removed, size = removed + 1, size + stored.size
         else:
             failed += 1
@@ -123,6 +134,12 @@ def orphans(*, store: BlobBackend, grace_seconds: float) -> Iterator[StoredBlob]
     yield from _without_row(batch)
 
 
+def lease_clock() -> float:
+    """Return seconds that also pass while the machine is suspended, where it can tell:
+    the lease runs on by the database's clock."""
+    return time.clock_gettime(_LEASE_CLOCK)
+
+
 def condemn_window(*, above_id: int) -> int:
     """Condemn unreferenced blobs of one window of ids; return how many."""
     ids = upkeep.condemn_candidates(
@@ -134,7 +151,7 @@ def condemn_window(*, above_id: int) -> int:
 def remove(*, store: BlobBackend, marked: Marked, started: float) -> bool:
     """Delete a marked blob's bytes, then its row; no transaction is open meanwhile.
 
-    `started` is the monotonic time of the mark. With half the lease spent the blob is
+    `started` is the `lease_clock` of the mark. With half the lease spent the blob is
     left alone: past the lease another sweeper may own it, and a writer its bytes.
     """
     if not delete_bytes(store=store, marked=marked, started=started):
@@ -149,7 +166,7 @@ def remove(*, store: BlobBackend, marked: Marked, started: float) -> bool:
 
 def delete_bytes(*, store: BlobBackend, marked: Marked, started: float) -> bool:
     """Delete the bytes, unless half the lease is spent. False: they may be there."""
-    if time.monotonic() - started > settings.SWEEP_LEASE_SECONDS / 2:
+    if lease_clock() - started > settings.SWEEP_LEASE_SECONDS / 2:
         return False
     try:
         store.delete(marked.sha256)

@@ -3,13 +3,16 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from objects_app.blobs.backend import BlobBackend, backend
 from objects_app.errors import BytesMissing
-from objects_app.models import Blob
+from objects_app.models import Blob, Segment, StoredObject, UploadPart
+from objects_app.services.objects import doubt_bytes
 from objects_app.services.sweep import orphans
 
 _CHUNK = 1024 * 1024
@@ -27,10 +30,12 @@ class Verified(NamedTuple):
 
 
 def verify(*, progress: Callable[[int], object] = lambda _: None) -> Verified:
-    """Read every referenced blob back and compare digests; list bytes without a row.
+    """Read every stored blob back and compare digests; list bytes without a row.
 
-    A blob that is deleted during the run is not counted as missing. `progress` is told
-    the bytes read each time. Orphans are only reported: `sweep --orphans` removes them.
+    What is missing or damaged is no longer trusted: the next upload of that content
+    writes it again. Only what an object needs is reported as a loss. Orphans are only
+    reported: `sweep --orphans` removes them. `progress` is told the bytes read each
+    time.
     """
     store = backend()
     checked = size = 0
@@ -38,8 +43,10 @@ def verify(*, progress: Callable[[int], object] = lambda _: None) -> Verified:
     damaged: list[str] = []
     for blob in _live_blobs():
         digest = _digest(store, blob.sha256, progress)
-        if digest != blob.sha256 and _still_live(blob):
-            (missing if digest is None else damaged).append(blob.sha256)
+        if digest != blob.sha256:
+            doubt_bytes(sha256=blob.sha256)
+            if _referenced().filter(pk=blob.pk, sha256=blob.sha256).exists():
+                (missing if digest is None else damaged).append(blob.sha256)
         checked += 1
         size += blob.size
     orphaned = [o.sha256 for o in orphans(store=store, grace_seconds=0)]
@@ -61,19 +68,23 @@ def distrust() -> int:
     return Blob.objects.filter(verified_at__isnull=False).update(verified_at=_EPOCH)
 
 
+def _referenced() -> QuerySet[Blob]:
+    references = (
+        Exists(model.objects.filter(blob=OuterRef("pk")))
+        for model in (StoredObject, Segment, UploadPart)
+    )
+    return Blob.objects.filter(reduce(or_, map(Q, references)))
+
+
 def _live() -> QuerySet[Blob]:
-    return Blob.objects.filter(verified_at__isnull=False, deleting_since__isnull=True)
+    """Return what was once stored; a lost blob that an object needs stays listed."""
+    seen = Blob.objects.filter(verified_at__isnull=False, deleting_since__isnull=True)
+    return seen | _referenced()
 
 
 def _live_blobs() -> Iterator[Blob]:
     rows = _live().only("id", "sha256", "size").order_by("sha256")
     return rows.iterator(chunk_size=1000)
-
-
-def _still_live(blob: Blob) -> bool:
-    return Blob.objects.filter(
-        pk=blob.pk, sha256=blob.sha256, deleting_since__isnull=True
-    ).exists()
 
 
 def _digest(

@@ -154,6 +154,20 @@ def test_bytes_that_are_cut_short_are_never_served_as_whole(
     assert_problem(data_plane.get(PATH), 500, "bytes_missing")
 
 
+@pytest.mark.parametrize("left", [b"", b"Hello"])
+def test_an_upload_after_bytes_were_found_lost_puts_them_back_under_every_key(
+    data_plane: DataPlane, settings: Settings, left: bytes
+) -> None:
+    data_plane.put(PATH, HELLO)
+    path = settings.DATA_DIR / storage_key(SHA256)
+    path.unlink()
+    if left:
+        path.write_bytes(left)
+    assert data_plane.get(PATH).status == 500
+    data_plane.put("/buckets/test/objects/another", HELLO)
+    assert data_plane.get(PATH).body == HELLO
+
+
 def test_a_browser_that_comes_to_the_root_is_sent_to_the_console(
     data_plane: DataPlane,
 ) -> None:

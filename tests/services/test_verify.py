@@ -52,6 +52,35 @@ def test_missing_damaged_and_orphaned_bytes_are_told_apart(
     assert found.orphaned == [digest(b"orphan")]
 
 
+@pytest.mark.parametrize("damage", [b"fliqped", b"short", None])
+def test_what_verify_found_lost_comes_back_with_the_next_upload(
+    store: Store, data_dir: Path, damage: bytes | None
+) -> None:
+    store.put("a", b"flipped")
+    path = data_dir / storage_key(digest(b"flipped"))
+    path.unlink()
+    if damage is not None:
+        path.write_bytes(damage)
+    lost = verify.verify()
+    assert lost.missing + lost.damaged == [digest(b"flipped")]
+    assert verify.verify() == lost
+    store.put("b", b"flipped")
+    assert path.read_bytes() == b"flipped"
+    assert verify.verify() == Verified(1, 7, [], [], [])
+
+
+def test_lost_bytes_that_nothing_needs_are_no_loss_but_no_longer_trusted(
+    store: Store, data_dir: Path
+) -> None:
+    store.put("a", b"flipped")
+    store.delete("a")
+    path = data_dir / storage_key(digest(b"flipped"))
+    path.write_bytes(b"fliqped")
+    assert verify.verify().damaged == []
+    store.put("b", b"flipped")
+    assert path.read_bytes() == b"flipped"
+
+
 def test_claims_and_bytes_being_removed_are_not_missed(store: Store) -> None:
     sql.claim(sha256=digest(b"claimed"), size=7, trust_seconds=1)
     store.put("a", b"going")

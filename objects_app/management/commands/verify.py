@@ -38,7 +38,7 @@ class Command(BaseCommand):
         )
         if seen.missing or seen.damaged:
             raise CommandError(
-                f"{summary} Run distrust, then upload the lost content again: it is "
-                "put back under every key that has it."
+                f"{summary} Upload the lost content again, under any key: that puts it "
+                "back under every key that has it."
             )
         return summary

@@ -36,6 +36,11 @@ class Command(BaseCommand):
                     settings.SWEEP_INTERVAL_SECONDS,
                     lambda: sweep.sweep(stop=stop.is_set),
                 ),
+                Task(
+                    "removal",
+                    settings.SWEEP_LEASE_SECONDS,
+                    lambda: sweep.remove_condemned(stop=stop.is_set),
+                ),
             ],
         )
         return "Worker stopped."
