@@ -1,5 +1,7 @@
 """The Procfile's processes, run through honcho."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ from objectstore import processes
 
 
 @pytest.fixture
-def manager(monkeypatch: pytest.MonkeyPatch) -> type[Any]:
+def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Any]]:
     """Stand in for honcho's manager, which would start the processes."""
+    before = signal.getsignal(signal.SIGHUP)
 
     class Manager:
         returncode = 143
@@ -28,7 +31,8 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> type[Any]:
             pass
 
     monkeypatch.setattr(honcho.manager, "Manager", Manager)
-    return Manager
+    yield Manager
+    signal.signal(signal.SIGHUP, before)
 
 
 def test_everything_in_the_procfile_is_started(manager: Any) -> None:
@@ -47,6 +51,18 @@ def test_requests_in_flight_have_their_grace_before_honcho_kills(
     processes.main()
 
     assert honcho.manager.KILL_WAIT > 120
+
+
+def test_a_closed_terminal_stops_the_store_like_a_sigterm(manager: Any) -> None:
+    processes.main()
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    try:
+        signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert told == [signal.SIGTERM]
 
 
 @pytest.mark.parametrize(

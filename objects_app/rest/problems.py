@@ -111,14 +111,15 @@ def problem_response(
     )
     answer["Content-Type"] = CONTENT_TYPE
     answer["Cache-Control"] = "no-store"
-    logger.info(
-        "%s %r: %d %s in request %s",
-        request.method,
-        request.path,
-        problem.status,
-        problem.code,
-        _request_id(request),
-    )
+    if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.info(
+            "%s %r: %d %s in request %s",
+            request.method,
+            request.path,
+            problem.status,
+            problem.code,
+            _request_id(request),
+        )
     return answer
 
 

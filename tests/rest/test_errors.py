@@ -208,6 +208,16 @@ def test_an_unexpected_error_is_logged_and_not_told(
     assert record.exc_info is not None
 
 
+def test_a_refusal_is_one_line_of_the_log_with_the_request_id(
+    data_plane: DataPlane, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    answer = data_plane.get("/buckets/test/objects/a%0Ab")
+    [record] = [r for r in caplog.records if r.name == problems.logger.name]
+    assert answer.json()["request_id"] in record.getMessage()
+    assert "\n" not in record.getMessage()
+
+
 @pytest.mark.parametrize(
     "path",
     [
