@@ -8,7 +8,7 @@ import json
 from functools import cache
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import DatabaseError
 
 from objects_app.queries import run
 from objects_app.queries.rows import (
@@ -98,8 +98,9 @@ _INSERT = f"""
 
 # ON CONFLICT watches over one index. Of two creators of a key, the second may pass that
 # one before the first inserts, then wait at the other (bucket, key, version_id) and be
-# refused there: nothing was written, and the next try finds the first one's row.
-_UNIQUE_VIOLATION = "23505"
+# refused there (unique_violation), or each waits for the other (deadlock_detected):
+# nothing was written, and the next try finds the first one's row.
+_RUN_AGAIN = {"23505", "40P01"}
 
 _JOURNAL_COLUMNS = (
     "bucket_id, bucket_name, key, version_id, operation, objects_delta, bytes_delta,"
@@ -169,8 +170,8 @@ def commit(
         row = run.row(
             _commit_statement(wrote=wrote, shape=_shape(conditions)), parameters
         )
-    except IntegrityError as error:
-        if getattr(error.__cause__, "sqlstate", None) == _UNIQUE_VIOLATION:
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", None) in _RUN_AGAIN:
             return None
         raise
     return Committed(*row) if row else None
