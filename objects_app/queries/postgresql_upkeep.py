@@ -87,13 +87,11 @@ def mark(
 
 def drop(marked: Marked) -> bool:
     """See Upkeep.drop."""
-    return bool(
-        run.changed(
-            "DELETE FROM blob WHERE id = %s AND deleting_since = %s",
-            [marked.id, marked.deleting_since],
-        )
-        == 1
+    dropped = run.changed(
+        "DELETE FROM blob WHERE id = %s AND deleting_since = %s",
+        [marked.id, marked.deleting_since],
     )
+    return dropped == 1
 
 
 def adopt_orphan(*, sha256: str, size: int) -> Marked | None:
