@@ -74,7 +74,13 @@ class BodyTooLarge(StoreError):
 
 
 class BytesMissing(StoreError):
-    """An object's bytes are not in the backend: damage, to be repaired."""
+    """The bytes of a digest are not in the backend, or not all: to be repaired."""
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(
+            f"The bytes of {sha256} are missing or damaged: upload the object again, "
+            "or tell the operator to run verify."
+        )
 
 
 class StorageUnavailable(StoreError):

@@ -4,13 +4,36 @@ import functools
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from django.conf import settings
 
 from objects_app.blobs.filesystem import FilesystemBackend
 from objects_app.blobs.ingest import Spool
 from objects_app.blobs.layout import StoredBlob
+
+
+class BlobReader(Protocol):
+    """Bytes on their way out; the caller closes it, and may do so before their end.
+
+    Where they lie in a file it also has a `fileno()`, positioned at their first byte.
+    """
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, all that are left for -1, b"" only at the end."""
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
 
 
 class BlobBackend(Protocol):
@@ -34,10 +57,25 @@ class BlobBackend(Protocol):
         stays as it was. Writers of one digest may come at the same time.
         """
 
-    def open(self, sha256: str) -> BinaryIO:
-        """Return a reader at the first byte, with a `fileno()`; the caller closes it.
+    @property
+    def part_bytes(self) -> int | None:
+        """How long the parts are whose digests `write` wants (`receive` takes it)."""
 
-        Raises BytesMissing. A `delete` does not disturb a reader that is open.
+    def open(
+        self, sha256: str, *, start: int = 0, length: int | None = None
+    ) -> BlobReader:
+        """Return a reader of `length` bytes from `start` on, or of all that follow.
+
+        Raises BytesMissing when there are none, or fewer than these. A `delete` does
+        not disturb a reader that is open.
+        """
+
+    def url(
+        self, sha256: str, *, size: int, content_type: str, disposition: str
+    ) -> str | None:
+        """Return a short-lived URL that gives these bytes with these headers.
+
+        None where the bytes are better sent by this process.
         """
 
     def stat(self, sha256: str) -> int | None:

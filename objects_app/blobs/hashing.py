@@ -34,6 +34,9 @@ class HashingReader:
     IncompleteBody; without, the body ends where the stream does. More than `limit`
     bytes raise BodyTooLarge: declared ones before anything is read, sent ones before
     the chunk that passes the limit is handed out.
+
+    With `part_bytes` the `part_digests` are the raw SHA-256 of every so many bytes of
+    the body, the last part maybe shorter.
     """
 
     def __init__(
@@ -43,8 +46,12 @@ class HashingReader:
         limit: int,
         length: int | None = None,
         with_md5: bool = False,
+        part_bytes: int | None = None,
     ) -> None:
         self.size = 0
+        self.part_digests: list[bytes] = []
+        self._part = hashlib.sha256() if part_bytes is not None else None
+        self._part_bytes = self._part_left = part_bytes or 0
         self._stream = stream
         self._limit = limit
         self._length = length
@@ -73,6 +80,8 @@ class HashingReader:
                 "send it again whole."
             )
         self._wait_until_at_most(0)
+        if self._part is not None and self._part_left < self._part_bytes:
+            self._end_part(self._part)
 
     @property
     def sha256(self) -> str:
@@ -133,6 +142,21 @@ class HashingReader:
         self._sha256.update(chunk)
         if self._md5 is not None:
             self._md5.update(chunk)
+        if self._part is not None:
+            self._update_parts(memoryview(chunk))
+
+    def _update_parts(self, chunk: memoryview) -> None:
+        while chunk and self._part is not None:
+            head, chunk = chunk[: self._part_left], chunk[self._part_left :]
+            self._part.update(head)
+            self._part_left -= len(head)
+            if not self._part_left:
+                self._end_part(self._part)
+
+    def _end_part(self, part: "hashlib._Hash") -> None:
+        self.part_digests.append(part.digest())
+        self._part = hashlib.sha256()
+        self._part_left = self._part_bytes
 
     def _wait_until_at_most(self, chunks: int) -> None:
         while len(self._waiting) > chunks:

@@ -57,12 +57,13 @@ class Spool:
     A backend reads it from `content` (None once there is a file) or from the file at
     `path` (None while there is not), or through `open()` either way, as often as it
     likes: a commit that lost a race writes the bytes again. Leaving the context removes
-    the file.
+    the file. `part_digests` are there if `receive` was asked for them.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path: Path | None = None
         self.size = 0
+        self.part_digests: list[bytes] = []
         self._folder = folder
         self._memory: io.BytesIO | None = io.BytesIO()
         self._descriptor = -1
@@ -153,19 +154,26 @@ def receive(
     limit: int,
     expected: Expected,
     spool_dir: Path,
+    part_bytes: int | None = None,
 ) -> Iterator[Received]:
     """Read a body to its end and hand it over; its spool is gone after the block.
 
     `length` is the declared one, None for a body that ends with its stream (chunked).
+    `part_bytes` asks for the digests of its parts (HashingReader).
     Raises BodyTooLarge (before reading, where the length tells), IncompleteBody,
     DigestMismatch, StorageUnavailable; what `stream.read` raises passes through.
     """
     with Spool(spool_dir) as spool:
         with HashingReader(
-            stream, limit=limit, length=length, with_md5=expected.md5 is not None
+            stream,
+            limit=limit,
+            length=length,
+            with_md5=expected.md5 is not None,
+            part_bytes=part_bytes,
         ) as body:
             for chunk in body:
                 spool.write(chunk)
+        spool.part_digests = body.part_digests
         _compare(expected, body)
         yield Received(body.sha256, body.size, spool)
 

@@ -1,53 +1,36 @@
-"""Answering with the bytes of a file, or with a part of them."""
+"""Answering with the bytes of a blob, or with a part of them."""
 
-import os
-from collections.abc import Mapping
-from typing import BinaryIO, Self
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Self
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from objects_app.errors import BytesMissing
+if TYPE_CHECKING:
+    from objects_app.blobs.backend import BlobReader
 
 IN_MEMORY_BYTES = 64 * 1024
 BLOCK_BYTES = 256 * 1024
 
 
-class _Slice:
-    """A part of a file, read to its end and no further.
+class _Blocks(Iterator[bytes]):
+    """A reader as blocks; closing it closes the reader.
 
-    gunicorn's sendfile takes the file's position and Content-Length; its loop without
-    sendfile reads on to the end, which is why the end is kept here.
+    Django replaces the `close` of what it gives to `wsgi.file_wrapper` by one that
+    comes here: the reader's own is kept from before.
     """
 
-    def __init__(self, file: BinaryIO, start: int, length: int) -> None:
-        self._file = file
-        self._end = start + length
-        self._position = file.seek(start)
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def seek(self, position: int) -> int:
-        self._position = self._file.seek(position)
-        return self._position
-
-    def read(self, size: int) -> bytes:
-        data = self._file.read(min(size, self._end - self._position))
-        self._position += len(data)
-        return data
+    def __init__(self, reader: "BlobReader") -> None:
+        self._reader = reader
+        self.close = reader.close
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> bytes:
-        data = self.read(BLOCK_BYTES)
-        if not data:
-            raise StopIteration
-        return data
-
-    def close(self) -> None:
-        self._file.close()
+        if block := self._reader.read(BLOCK_BYTES):
+            return block
+        raise StopIteration
 
 
 class _FileResponse(StreamingHttpResponse):
@@ -56,36 +39,24 @@ class _FileResponse(StreamingHttpResponse):
     block_size = BLOCK_BYTES
 
     def __init__(
-        self, part: _Slice, *, status: int, headers: Mapping[str, str]
+        self, reader: "BlobReader", *, status: int, headers: Mapping[str, str]
     ) -> None:
-        super().__init__(part, status=status, headers=dict(headers))
-        self.file_to_stream = part
+        super().__init__(_Blocks(reader), status=status, headers=dict(headers))
+        self.file_to_stream = reader
 
 
-def file_response(
-    file: BinaryIO, *, start: int, length: int, status: int, headers: Mapping[str, str]
+def reader_response(
+    reader: "BlobReader", *, length: int, status: int, headers: Mapping[str, str]
 ) -> HttpResponseBase:
-    """Answer with `length` bytes from `start`, and Content-Length; takes over the file.
+    """Answer with a reader's `length` bytes, and Content-Length; takes the reader over.
 
-    Small answers are read at once; larger ones leave by sendfile, or in blocks, and the
-    file is closed with the response. Raises BytesMissing when the file is too short:
-    found out later, the client would wait for the rest.
+    Small answers are read at once; larger ones leave by sendfile where there is a file,
+    else in blocks, and the reader is closed with the response.
     """
-    try:
-        if file.seek(0, os.SEEK_END) < start + length:
-            raise BytesMissing(
-                "The stored bytes of this object are damaged: tell the operator to run "
-                "verify, or upload the object again."
-            )
-        complete = {**headers, "Content-Length": str(length)}
-        if length > IN_MEMORY_BYTES:
-            return _FileResponse(
-                _Slice(file, start, length), status=status, headers=complete
-            )
-        file.seek(start)
-        content = file.read(length)
-    except BaseException:
-        file.close()
-        raise
-    file.close()
-    return HttpResponse(content, status=status, headers=complete)
+    complete = {**headers, "Content-Length": str(length)}
+    if length <= IN_MEMORY_BYTES:
+        with reader:
+            return HttpResponse(reader.read(), status=status, headers=complete)
+    if hasattr(reader, "fileno"):
+        return _FileResponse(reader, status=status, headers=complete)
+    return StreamingHttpResponse(_Blocks(reader), status=status, headers=complete)

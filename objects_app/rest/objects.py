@@ -26,7 +26,7 @@ from objects_app.http.media_types import content_type
 from objects_app.http.metadata import read_metadata
 from objects_app.http.paths import object_path, query, raw_path, url_path
 from objects_app.http.ranges import parse_range
-from objects_app.http.streaming import file_response
+from objects_app.http.streaming import reader_response
 from objects_app.names import decode_key
 from objects_app.rest.answers import (
     json_answer,
@@ -131,10 +131,8 @@ def _send(request: HttpRequest, row: "ObjectRow") -> HttpResponseBase:
         if part is not None:
             start, length, status = part.start, part.length, 206
             headers["Content-Range"] = part.content_range(row.size)
-    file = objects.open_bytes(row=row)
-    return file_response(
-        file, start=start, length=length, status=status, headers=headers
-    )
+    reader = objects.open_bytes(row=row, start=start, length=length)
+    return reader_response(reader, length=length, status=status, headers=headers)
 
 
 def _head(request: HttpRequest) -> HttpResponseBase:

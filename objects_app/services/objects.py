@@ -11,13 +11,13 @@ open while bytes move; deleting and overwriting remove rows, never bytes.
 
 import time
 from datetime import datetime
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError
 
 from objects_app import metrics
-from objects_app.blobs.backend import BlobBackend, backend
+from objects_app.blobs.backend import BlobBackend, BlobReader, backend
 from objects_app.blobs.hashing import Readable
 from objects_app.blobs.ingest import Expected, Received, receive
 from objects_app.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, StorageBusy
@@ -89,6 +89,7 @@ def put_object(
         limit=settings.MAX_UPLOAD_BYTES,
         expected=expected,
         spool_dir=store.spool_dir,
+        part_bytes=store.part_bytes,
     ) as received:
         return store_received(
             store=store,
@@ -216,13 +217,16 @@ def secure_bytes(*, store: BlobBackend, claim: Claim, received: Received) -> boo
     return True
 
 
-def open_bytes(*, row: ObjectRow) -> BinaryIO:
-    """Open an object's bytes for reading; they have a `fileno()`.
+def open_bytes(
+    *, row: ObjectRow, start: int = 0, length: int | None = None
+) -> BlobReader:
+    """Open `length` of an object's bytes from `start` on, or all, for reading.
 
     Raises BytesMissing. A reader that resolved `row` just before a DELETE and a sweep
     sees that too: look the row up once more before believing it.
     """
-    return backend().open(row.sha256)
+    wanted = row.size - start if length is None else length
+    return backend().open(row.sha256, start=start, length=wanted)
 
 
 def doubt_bytes(*, sha256: str) -> None:

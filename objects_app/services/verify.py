@@ -92,12 +92,12 @@ def _digest(
 ) -> str | None:
     """Return the digest of what is stored under `sha256`, None if nothing is."""
     try:
-        file = store.open(sha256)
+        reader = store.open(sha256)
     except BytesMissing:
         return None
     hasher = hashlib.sha256()
-    with file:
-        while chunk := file.read(_CHUNK):
+    with reader:
+        while chunk := reader.read(_CHUNK):
             hasher.update(chunk)
             progress(len(chunk))
     return hasher.hexdigest()

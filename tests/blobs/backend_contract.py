@@ -61,22 +61,48 @@ class BackendContract:
             assert sum(len(chunk) for chunk in body) == 2 * MIB
             assert body.sha256 == sha256
 
-    def test_a_reader_stands_at_the_first_byte_of_a_real_descriptor(
-        self, backend: BlobBackend
+    @pytest.mark.parametrize(
+        ("start", "length"),
+        [
+            (0, None),
+            (0, 3 * MIB),
+            (0, 10),
+            (17, None),
+            (MIB, 2 * MIB),
+            (3 * MIB - 1, 1),
+        ],
+    )
+    def test_exactly_the_part_that_was_asked_for_is_read(
+        self, backend: BlobBackend, start: int, length: int | None
     ) -> None:
-        body = random_body(5000, seed=3)
-        with backend.open(put(backend, body)) as file:
-            assert os.lseek(file.fileno(), 0, os.SEEK_CUR) == 0
-            assert os.fstat(file.fileno()).st_size == 5000
-            assert os.pread(file.fileno(), 100, 4000) == body[4000:4100]
+        body = random_body(3 * MIB, seed=3)
+        end = None if length is None else start + length
 
-    def test_a_reader_and_its_descriptor_are_at_one_position(
-        self, backend: BlobBackend
+        with backend.open(put(backend, body), start=start, length=length) as reader:
+            parts = list(iter(lambda: reader.read(700_000), b""))
+
+        assert b"".join(parts) == body[start:end]
+
+    @pytest.mark.parametrize(("start", "length"), [(0, 5001), (4999, 2), (5001, 1)])
+    def test_a_part_that_is_not_whole_is_missing_bytes(
+        self, backend: BlobBackend, start: int, length: int
     ) -> None:
-        with backend.open(put(backend, random_body(5000, seed=3))) as file:
-            file.seek(1000)
-            file.read(10)
-            assert os.lseek(file.fileno(), 0, os.SEEK_CUR) == 1010
+        sha256 = put(backend, random_body(5000, seed=3))
+
+        with pytest.raises(BytesMissing):
+            backend.open(sha256, start=start, length=length)
+
+    def test_an_empty_part_of_nothing_is_empty(self, backend: BlobBackend) -> None:
+        with backend.open(put(backend, b""), start=0, length=0) as reader:
+            assert reader.read(10) == b""
+
+    def test_a_reader_may_be_closed_before_its_end(self, backend: BlobBackend) -> None:
+        body = random_body(3 * MIB, seed=3)
+        sha256 = put(backend, body)
+
+        for _ in range(30):
+            with backend.open(sha256) as reader:
+                assert reader.read(10) == body[:10]
 
     @pytest.mark.parametrize("size", [700, 2 * MIB])
     def test_a_lost_commit_writes_the_same_spool_again(

@@ -178,7 +178,7 @@ def test_bytes_missing_from_a_healthy_volume_are_missing(
 ) -> None:
     sha256 = put(store, b"body")
     (tmp_path / "root" / storage_key(sha256)).unlink()
-    with pytest.raises(BytesMissing, match="upload them again"):
+    with pytest.raises(BytesMissing, match="upload the object again"):
         store.open(sha256)
 
 

@@ -1,24 +1,27 @@
+"""What a reader holds is what the client gets, and the reader is closed."""
+
 import io
 import socket
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import BinaryIO
+from typing import Any
 
 import pytest
 from gunicorn.config import Config
 from gunicorn.http.wsgi import FileWrapper, Response
 
-from objects_app.errors import BytesMissing
-from objects_app.http.streaming import IN_MEMORY_BYTES, _Slice, file_response
+from objects_app.blobs.backend import BlobReader
+from objects_app.blobs.filesystem import FileReader
+from objects_app.http.streaming import IN_MEMORY_BYTES, reader_response
 
 # Closing a response ends the request, and with it what the request did in a database.
 pytestmark = pytest.mark.django_db
 
 CONTENT = b"".join(number.to_bytes(4, "big") for number in range(250_001))
 HEADERS = {"Content-Type": "text/plain", "ETag": '"x"'}
-Opener = Callable[[], BinaryIO]
+Opener = Callable[[int, int], BlobReader]
 
 PARTS = [
     (0, len(CONTENT)),
@@ -31,23 +34,26 @@ PARTS = [
 ]
 
 
-@pytest.fixture(params=["unbuffered", "buffered", "partly read", "memory"])
+@pytest.fixture(params=["file", "memory"])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Opener:
-    """Files as a backend may hand them out."""
+    """Readers with a descriptor and without."""
     path = tmp_path / "blob"
     path.write_bytes(CONTENT)
 
-    def open_file() -> BinaryIO:
+    def open_reader(start: int, length: int) -> BlobReader:
         if request.param == "memory":
-            return io.BytesIO(CONTENT)
-        if request.param == "unbuffered":
-            return path.open("rb", buffering=0)
-        file = path.open("rb")
-        if request.param == "partly read":
-            file.read(10)
-        return file
+            return _Memory(CONTENT[start : start + length])
+        return FileReader(path.open("rb", buffering=0), start, length)
 
-    return open_file
+    return open_reader
+
+
+class _Memory(io.BytesIO):
+    fileno = property()  # there is none
+
+
+def is_closed(reader: Any) -> bool:
+    return bool(getattr(reader, "_file", reader).closed)
 
 
 def sent_by_gunicorn(response: object, length: int, *, sendfile: bool) -> bytes:
@@ -87,17 +93,15 @@ def body_of(response: object) -> bytes:
 
 @pytest.mark.parametrize(("start", "length"), PARTS)
 def test_exactly_the_part_is_answered(opener: Opener, start: int, length: int) -> None:
-    file = opener()
-    response = file_response(
-        file, start=start, length=length, status=206, headers=HEADERS
-    )
+    reader = opener(start, length)
+    response = reader_response(reader, length=length, status=206, headers=HEADERS)
     assert response.status_code == 206
     assert response["Content-Length"] == str(length)
     assert response["Content-Type"] == "text/plain"
     assert response["ETag"] == '"x"'
     assert body_of(response) == CONTENT[start : start + length]
     response.close()
-    assert file.closed
+    assert is_closed(reader)
 
 
 @pytest.mark.parametrize("sendfile", [True, False])
@@ -105,37 +109,21 @@ def test_exactly_the_part_is_answered(opener: Opener, start: int, length: int) -
     ("start", "length"), [part for part in PARTS if part[1] > IN_MEMORY_BYTES]
 )
 def test_gunicorn_sends_exactly_the_part_and_closes_the_file(
-    opener: Opener, start: int, length: int, sendfile: bool
+    tmp_path: Path, start: int, length: int, sendfile: bool
 ) -> None:
-    file = opener()
-    response = file_response(
-        file, start=start, length=length, status=200, headers=HEADERS
-    )
+    path = tmp_path / "blob"
+    path.write_bytes(CONTENT)
+    reader = FileReader(path.open("rb", buffering=0), start, length)
+    response = reader_response(reader, length=length, status=200, headers=HEADERS)
     body = sent_by_gunicorn(response, length, sendfile=sendfile)
     assert body == CONTENT[start : start + length]
-    assert file.closed
+    assert is_closed(reader)
 
 
-def test_a_small_answer_leaves_no_file_open(opener: Opener) -> None:
-    file = opener()
-    file_response(file, start=0, length=5, status=200, headers=HEADERS)
-    assert file.closed
-
-
-@pytest.mark.parametrize("length", [10, 500_000])
-def test_a_file_that_is_too_short_is_found_out_before_the_answer(
-    opener: Opener, length: int
-) -> None:
-    file = opener()
-    with pytest.raises(BytesMissing):
-        file_response(
-            file,
-            start=len(CONTENT) - length + 1,
-            length=length,
-            status=200,
-            headers=HEADERS,
-        )
-    assert file.closed
+def test_a_small_answer_leaves_no_reader_open(opener: Opener) -> None:
+    reader = opener(0, 5)
+    reader_response(reader, length=5, status=200, headers=HEADERS)
+    assert is_closed(reader)
 
 
 def test_a_file_is_sent_by_the_kernel(
@@ -143,10 +131,16 @@ def test_a_file_is_sent_by_the_kernel(
 ) -> None:
     path = tmp_path / "blob"
     path.write_bytes(CONTENT)
-    monkeypatch.setattr(_Slice, "read", None)
-    with path.open("rb") as file:
-        response = file_response(
-            file, start=9, length=500_000, status=200, headers=HEADERS
-        )
-        body = sent_by_gunicorn(response, 500_000, sendfile=True)
+    monkeypatch.setattr(FileReader, "read", None)
+    reader = FileReader(path.open("rb", buffering=0), 9, 500_000)
+    response = reader_response(reader, length=500_000, status=200, headers=HEADERS)
+    body = sent_by_gunicorn(response, 500_000, sendfile=True)
     assert body == CONTENT[9:500_009]
+
+
+def test_without_a_descriptor_nothing_is_offered_for_sendfile() -> None:
+    reader = _Memory(CONTENT)
+    response = reader_response(reader, length=len(CONTENT), status=200, headers=HEADERS)
+    assert not hasattr(response, "file_to_stream")
+    response.close()
+    assert reader.closed

@@ -1,11 +1,10 @@
 """The services as the doors call them, with what every call needs filled in."""
 
 import io
-from typing import BinaryIO
 
 from django.contrib.auth.models import User
 
-from objects_app.blobs.backend import BlobBackend, backend
+from objects_app.blobs.backend import BlobBackend, BlobReader, backend
 from objects_app.blobs.ingest import Expected
 from objects_app.models import Blob
 from objects_app.queries import reads
@@ -50,7 +49,7 @@ class Store:
             by=by,
         )
 
-    def open(self, key: str = "a", *, bucket: str = "test") -> BinaryIO:
+    def open(self, key: str = "a", *, bucket: str = "test") -> BlobReader:
         found = reads.find_object(bucket, key)
         assert found is not None
         assert found[1] is not None
