@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from psycopg import sql
 
 from bench.client import Connection
 from objectstore.config import BASE_DIR, Config
+from tests.servers.ports import free_port
 
 START_SECONDS = 60
 STOP_SECONDS = 15
@@ -85,7 +85,7 @@ def store(database: Database) -> Iterator[Store]:
 @contextmanager
 def empty_server(beside: Store) -> Iterator[int]:
     """Yield the port of the empty application under the store's gunicorn settings."""
-    environment = beside.environment | {"PORT": str(_free_port())}
+    environment = beside.environment | {"PORT": str(free_port())}
     with _server(environment, "/", "bench.empty:application"):
         yield int(environment["PORT"])
 
@@ -97,19 +97,12 @@ def _environment(folder: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "objectstore.settings",
         "ENV_FILE": os.devnull,
         "DATA_DIR": str(folder),
-        "PORT": str(_free_port()),
+        "PORT": str(free_port()),
         "NODE_ID": "bench",
         "ANONYMOUS_ACCESS": "write",
         "ALLOWED_HOSTS": "localhost",
         "SECRET_KEY": secrets.token_urlsafe(50),
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

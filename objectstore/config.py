@@ -32,9 +32,10 @@ class Config(BaseSettings):
         description="Name of this node, in `X-Node-Id` and kept with each object.",
     )
     port: int = Field(8080, ge=1, le=65535, description="TCP port to listen on.")
-    bind: str = Field(
-        "127.0.0.1",
-        description="Address to listen on. Another one than loopback ends local mode.",
+    bind: str | None = Field(
+        None,
+        description="Address to listen on. Unset: `127.0.0.1`, or `0.0.0.0` in "
+        "production. Another one than loopback ends local mode.",
     )
     data_dir: Path = Field(
         BASE_DIR / "data",
@@ -45,8 +46,94 @@ class Config(BaseSettings):
         repr=False,
         description="PostgreSQL, as `postgres://user:password@host/name`.",
     )
+    database_prepare: bool = Field(
+        True,
+        description="Prepare statements on the server. `false` behind a PgBouncer "
+        "before 1.21 in transaction mode.",
+    )
+    database_pool_size: int = Field(
+        0,
+        ge=0,
+        description="Connections that the threads of a process share. `0`: each thread "
+        "keeps one of its own, which is quicker.",
+    )
     s3_bucket_name: str | None = Field(
-        None, description="Reserved for the S3 backend; refused until it exists."
+        None,
+        description="Bucket of AWS S3, or of any S3-compatible server, that the bytes "
+        "are kept in instead of `DATA_DIR`.",
+    )
+    s3_endpoint_url: str | None = Field(
+        None, description="Address of an S3-compatible server. Unset: AWS."
+    )
+    s3_public_endpoint_url: str | None = Field(
+        None,
+        description="Address of the same server for clients, in the URLs of "
+        "`DOWNLOAD_MODE=redirect`. Unset: `S3_ENDPOINT_URL`.",
+    )
+    s3_prefix: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9!_.*'()/-]*$",
+        description="Prefix of all keys in the S3 bucket, for several stores in one.",
+    )
+    s3_sse: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = Field(
+        None, description="Server-side encryption asked for with every write to S3."
+    )
+    s3_sse_kms_key_id: str | None = Field(
+        None, description="Key of `S3_SSE=aws:kms`. Unset: the account's own."
+    )
+    aws_access_key_id: str | None = Field(
+        None,
+        repr=False,
+        description="Credentials for S3. Unset: what boto3 finds (instance role, "
+        "profile).",
+    )
+    aws_secret_access_key: str | None = Field(
+        None, repr=False, description="The secret of that key."
+    )
+    aws_session_token: str | None = Field(
+        None, repr=False, description="Goes with temporary credentials."
+    )
+    aws_region: str | None = Field(None, description="Region of the S3 bucket.")
+    s3_timeout_seconds: float = Field(
+        10,
+        gt=0,
+        le=60,
+        description="How long S3 may be silent before a request to it is given up.",
+    )
+    download_mode: Literal["proxy", "redirect"] = Field(
+        "proxy",
+        description="`redirect` answers large downloads with a short-lived signed URL "
+        "of S3 or CloudFront.",
+    )
+    redirect_min_bytes: ByteSize = Field(
+        ByteSize(1024**2),
+        ge=0,
+        description="Smallest object whose download is redirected.",
+    )
+    redirect_url_seconds: int = Field(
+        300, ge=1, le=604_800, description="How long a redirect's signed URL works."
+    )
+    cloudfront_domain: str | None = Field(
+        None,
+        description="CloudFront domain in front of the S3 bucket, for redirects.",
+    )
+    cloudfront_key_id: str | None = Field(
+        None, description="Id of the public key that CloudFront checks URLs with."
+    )
+    cloudfront_key: str | None = Field(
+        None,
+        repr=False,
+        description="Its private key, PEM; line ends may be written as `\\n`.",
+    )
+    blob_cache_bytes: ByteSize = Field(
+        ByteSize(64 * 1024**2),
+        ge=0,
+        description="Memory of each process for small blobs read from S3. `0`: none.",
+    )
+    redis_url: str | None = Field(
+        None,
+        repr=False,
+        description="Redis that all nodes share their cache of small blobs in.",
     )
     secret_key: str | None = Field(
         None,
@@ -96,6 +183,14 @@ class Config(BaseSettings):
     fold_interval_seconds: float = Field(
         5, gt=0, description="How often the worker folds the journal into totals."
     )
+    heartbeat_seconds: float = Field(
+        10, gt=0, description="How often a node says in the database that it is there."
+    )
+    leader_lease_seconds: int = Field(
+        30,
+        ge=3,
+        description="How long after its end another worker takes the leader's place.",
+    )
     web_concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
@@ -120,6 +215,20 @@ class Config(BaseSettings):
             raise ValueError("it must start with postgres://")
         return value
 
+    @field_validator("s3_endpoint_url", "s3_public_endpoint_url")
+    @classmethod
+    def _only_http(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("it must start with http:// or https://")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _only_redis(cls, value: str | None) -> str | None:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it must start with redis:// or rediss://")
+        return value
+
     @field_validator("allowed_hosts", "cors_allowed_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -128,15 +237,21 @@ class Config(BaseSettings):
         return value
 
     @property
+    def host(self) -> str:
+        """The address to listen on, without brackets."""
+        default = "0.0.0.0" if self.production else "127.0.0.1"  # noqa: S104 with keys
+        return (self.bind or default).strip("[]")
+
+    @property
     def address(self) -> str:
         """Where gunicorn listens, `host:port`."""
-        host = self.bind.strip("[]")
+        host = self.host
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
         """Where a browser on this machine finds the store."""
-        host = self.bind.strip("[]")
+        host = self.host
         if is_loopback(host) or host in {"0.0.0.0", "::"}:  # noqa: S104 - compared only
             return f"http://localhost:{self.port}"
         return f"http://{self.address}"
@@ -149,7 +264,7 @@ class Config(BaseSettings):
     @property
     def local_mode(self) -> bool:
         """True when only this machine can reach the store."""
-        return not self.production and is_loopback(self.bind)
+        return not self.production and is_loopback(self.host)
 
     @classmethod
     def load(cls) -> Self:

@@ -31,7 +31,7 @@ def given(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Config:
 def test_nothing_needs_to_be_set() -> None:
     config = Config.load()
 
-    assert (config.bind, config.port) == ("127.0.0.1", 8080)
+    assert (config.host, config.port) == ("127.0.0.1", 8080)
     assert config.local_mode
     assert not config.production
 
@@ -77,6 +77,15 @@ def test_a_variable_of_somebody_else_is_no_mistake(
         ("LOG_LEVEL", "LOUD"),
         ("SECRET_KEY", "short"),
         ("DATABASE_URL", "mysql://db/store"),
+        ("S3_ENDPOINT_URL", "s3.example.com"),
+        ("S3_PUBLIC_ENDPOINT_URL", "ftp://s3.example.com"),
+        ("S3_PREFIX", "a b"),
+        ("S3_SSE", "rot13"),
+        ("S3_TIMEOUT_SECONDS", "0"),
+        ("DOWNLOAD_MODE", "carrier-pigeon"),
+        ("REDIS_URL", "http://cache"),
+        ("DATABASE_POOL_SIZE", "-1"),
+        ("LEADER_LEASE_SECONDS", "1"),
     ],
 )
 def test_nonsense_is_refused_in_one_sentence_that_names_the_setting(
@@ -109,6 +118,16 @@ def test_a_shared_database_needs_what_all_nodes_must_share(
 
     with pytest.raises(ImproperlyConfigured, match=f"needs .*{missing}"):
         given(monkeypatch, **variables)
+
+
+@pytest.mark.parametrize("shared", ["DATABASE_URL", "S3_BUCKET_NAME"])
+def test_a_production_node_listens_for_other_machines(
+    monkeypatch: pytest.MonkeyPatch, shared: str
+) -> None:
+    variables = PRODUCTION | {"DATABASE_URL": "", shared: PRODUCTION["DATABASE_URL"]}
+
+    assert given(monkeypatch, **variables).address == "0.0.0.0:8080"
+    assert given(monkeypatch, **variables, BIND="::1").address == "[::1]:8080"
 
 
 def test_a_shared_database_ends_local_mode(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -42,14 +41,6 @@ def copy_project(folder: Path, user: pwd.struct_passwd | None = None) -> Path:
         for path in (folder, *folder.rglob("*")):
             os.chown(path, user.pw_uid, user.pw_gid)
     return folder
-
-
-def free_port() -> int:
-    """Return a port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -19,10 +19,10 @@ from tests.e2e.store import (
     RunningStore,
     copy_project,
     environment,
-    free_port,
     make_run,
     sentence,
 )
+from tests.servers.ports import free_port
 
 pytestmark = [
     pytest.mark.e2e,

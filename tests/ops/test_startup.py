@@ -14,7 +14,7 @@ from django.db import IntegrityError
 from pytest_django import Settings
 
 from objects_app.ops import startup
-from tests.e2e.store import free_port
+from tests.servers.ports import free_port
 
 
 @pytest.fixture(autouse=True)

@@ -26,9 +26,9 @@ from objects_app.rest import problems
 from objects_app.services import objects
 from tests.blobs.bodies import Failing
 from tests.client import Answer, DataPlane
-from tests.e2e.store import free_port
 from tests.rest.postgresql import another_connection
 from tests.rest.problem import assert_problem
+from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.django_db
 

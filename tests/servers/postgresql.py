@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tests.servers.ports import free_port
 
 START_SECONDS = 60
 STOP_SECONDS = 15
@@ -38,7 +39,7 @@ def postgresql(*, durable: bool = False) -> Iterator[str]:
         yield given
         return
     with _home() as home:
-        port = _free_port()
+        port = free_port()
         server = _start(home, port, durable=durable)
         try:
             url = f"postgres://postgres@127.0.0.1:{port}/postgres"
@@ -128,7 +129,7 @@ def _start(home: Path, port: int, *, durable: bool) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C is for the tests, which then stop this
-            preexec_fn=_stop_with_parent,  # noqa: PLW1509 - no threads run yet
+            preexec_fn=stop_with_parent,  # noqa: PLW1509 - no threads run yet
             **options,
         )
 
@@ -141,16 +142,10 @@ def _process_options(home: Path) -> dict[str, Any]:
     return options
 
 
-def _stop_with_parent() -> None:
+def stop_with_parent() -> None:
+    """Ask Linux to interrupt this process when its parent ends; to run before exec."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> None:

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from tests.e2e.store import environment, free_port
+from tests.e2e.store import environment
+from tests.servers.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
