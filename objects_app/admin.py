@@ -18,10 +18,14 @@ from objects_app.models import (
     Blob,
     Bucket,
     BucketTotals,
+    ImportedObject,
     JournalEntry,
     JournalWatermark,
+    Lease,
+    Node,
     Segment,
     StoredObject,
+    SweepHold,
     Upload,
     UploadPart,
 )
@@ -147,6 +151,21 @@ class BucketTotalsAdmin(ReadOnlyAdmin):
     list_display = ("bucket_id", "objects_total", "bytes_total")
 
 
-@admin.register(JournalWatermark, Segment, Upload, UploadPart)
+@admin.register(Node)
+class NodeAdmin(ReadOnlyAdmin):
+    """Nodes, by their last heartbeat."""
+
+    list_display = ("node_id", "version", "started_at", "seen_at")
+    ordering = ("-seen_at",)
+
+
+@admin.register(ImportedObject)
+class ImportedObjectAdmin(ReadOnlyAdmin):
+    """What imports have brought."""
+
+    list_display = ("source", "source_key", "source_size", "key", "imported_at")
+
+
+@admin.register(JournalWatermark, Lease, Segment, SweepHold, Upload, UploadPart)
 class PlainAdmin(ReadOnlyAdmin):
     """Rows that need no more than to be seen."""
