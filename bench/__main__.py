@@ -3,9 +3,10 @@
 import argparse
 import signal
 import sqlite3
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -18,11 +19,13 @@ from tqdm import tqdm
 from bench import large, listing, memory, report, small
 from bench.report import Result, Row
 from bench.scale import FULL, QUICK, Bench
-from bench.servers import Database
+from bench.servers import Setup
 from objectstore.config import BASE_DIR
 from tests.servers.postgresql import postgresql
+from tests.servers.s3 import seaweedfs, weed
 
 FAMILIES = (small, large, listing, memory)
+SETUPS = ("sqlite+files", "postgresql+files", "postgresql+s3")
 NAMES = [name for family in FAMILIES for name in family.NAMES]
 LATEST = BASE_DIR / "bench" / "results" / "latest.json"
 
@@ -38,12 +41,12 @@ def main(arguments: list[str]) -> int:
     about = report.machine(Path(tempfile.gettempdir()))
     status = 0
     with ExitStack() as stack:
-        databases = _databases(options.database, stack)
-        about["databases"] = [_describe(database) for database in databases]
-        bar = stack.enter_context(tqdm(total=len(wanted) * len(databases), unit="row"))
+        setups = _setups(options.setup or SETUPS, stack)
+        about["servers"] = sorted({_describe(setup) for setup in setups})
+        bar = stack.enter_context(tqdm(total=len(wanted) * len(setups), unit="row"))
         try:
-            for database in databases:
-                results.extend(_measure(Bench(database, scale), wanted, bar))
+            for setup in setups:
+                results.extend(_measure(Bench(setup, scale), wanted, bar))
         except KeyboardInterrupt:
             status = 130
     if results:
@@ -68,7 +71,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, help="how often each row is measured")
     parser.add_argument(
-        "--database", choices=("sqlite", "postgresql", "both"), default="both"
+        "--setup", action="append", choices=SETUPS, help="again for more"
     )
     return parser.parse_args(arguments)
 
@@ -77,20 +80,27 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _databases(chosen: str, stack: ExitStack) -> list[Database]:
-    databases = []
-    if chosen != "postgresql":
-        databases.append(Database("sqlite", None))
-    if chosen != "sqlite":
+def _setups(chosen: Sequence[str], stack: ExitStack) -> list[Setup]:
+    """Return the setups in SETUPS' order, with the servers they need running."""
+    setups = [Setup("sqlite+files")] if "sqlite+files" in chosen else []
+    if {"postgresql+files", "postgresql+s3"}.intersection(chosen):
         url = stack.enter_context(postgresql(durable=True))
-        databases.append(Database("postgresql", url))
-    return databases
+        if "postgresql+files" in chosen:
+            setups.append(Setup("postgresql+files", url))
+    if "postgresql+s3" in chosen:
+        s3 = stack.enter_context(seaweedfs(durable=True))
+        s3.let_anybody_in()
+        setups.append(Setup("postgresql+s3", url, s3))
+    return setups
 
 
-def _describe(database: Database) -> str:
-    if database.url is None:
+def _describe(setup: Setup) -> str:
+    if setup.s3 is not None:
+        told = subprocess.check_output([weed(), "version"], text=True).split()
+        return f"SeaweedFS {told[2]} (fsync on)"
+    if setup.database_url is None:
         return f"SQLite {sqlite3.sqlite_version} (WAL, synchronous FULL)"
-    with psycopg.connect(database.url) as connection:
+    with psycopg.connect(setup.database_url) as connection:
         cursor = connection.cursor(row_factory=scalar_row)
         version, *durable = (
             cursor.execute(f"SHOW {name}").fetchone()
@@ -105,9 +115,7 @@ def _measure(
     for family in FAMILIES:
         if not set(family.NAMES).intersection(wanted):
             continue
-        bar.set_description(
-            f"{bench.database.name}: starting {', '.join(family.NAMES)}"
-        )
+        bar.set_description(f"{bench.setup.name}: starting {', '.join(family.NAMES)}")
         with family.rows(bench) as rows:
             for row in rows:
                 if row.name in wanted:
@@ -117,26 +125,30 @@ def _measure(
 
 def _rounds(row: Row, bench: Bench, bar: "tqdm[NoReturn]") -> Iterator[Result]:
     """Measure a row and its limits in turns."""
-    bar.set_description(f"{bench.database.name}: {row.name}")
+    bar.set_description(f"{bench.setup.name}: {row.name}")
     row.prepare()
     values: list[float] = []
+    cpu: list[float] = []
     limits: list[list[float]] = [[] for _ in row.limits]
     rounds = row.rounds or bench.scale.rounds
     for number in range(rounds):
         bar.set_postfix_str(f"round {number + 1} of {rounds}")
         values.append(row.measure())
+        if row.cpu is not None:
+            cpu.append(row.cpu())
         for limit, measured in zip(row.limits, limits, strict=True):
             measured.append(limit.measure())
     for limit, measured in zip(row.limits, limits, strict=True):
         yield Result(
             name=row.name,
             title=row.title,
-            database=bench.database.name,
+            setup=bench.setup.name,
             unit=row.unit,
             values=values,
             limit_title=limit.title,
             limits=measured,
             target=limit.target,
+            cpu=cpu,
         )
 
 

@@ -22,7 +22,7 @@ def rows(bench: Bench) -> Iterator[list[Row]]:
     if not Path("/proc/self/clear_refs").exists():
         yield []
         return
-    with store(bench.database) as target:
+    with store(bench.setup) as target:
         size = bench.scale.memory_bytes
         path = "/buckets/bench/objects/large"
         for number in range(_WARMING):

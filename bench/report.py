@@ -6,7 +6,7 @@ import platform
 import statistics
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -38,7 +38,11 @@ class Limit:
 
 @dataclass(frozen=True)
 class Row:
-    """One number of the store. `prepare` runs once, before the first round."""
+    """One number of the store. `prepare` runs once, before the first round.
+
+    `cpu` returns what each operation of the last round cost the server, in microseconds
+    of a processor: what the machine was doing besides changes that least.
+    """
 
     name: str
     title: str
@@ -47,6 +51,7 @@ class Row:
     limits: tuple[Limit, ...]
     prepare: Callable[[], object] = lambda: None
     rounds: int | None = None
+    cpu: Callable[[], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,13 @@ class Result:
 
     name: str
     title: str
-    database: str
+    setup: str
     unit: Unit
     values: list[float]
     limit_title: str
     limits: list[float]
     target: Target | None
+    cpu: list[float] = field(default_factory=list)
 
     @property
     def value(self) -> float:
@@ -101,25 +107,26 @@ class Result:
         return asdict(self) | derived | {"met": self.met}
 
 
-_HEADINGS = ("", "value", "limit", "", "ratio", "(spread)", "target", "")
+_HEADINGS = ("", "value", "CPU each", "limit", "", "ratio", "(spread)", "target", "")
+_ALIGNED = ("<", ">", ">", ">", "<", ">", "<", "<", "<")
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return the results, a line for each limit, grouped by database."""
+    """Return the results, a line for each limit, grouped by setup."""
     lines: list[tuple[str, ...]] = []
-    for database in dict.fromkeys(result.database for result in results):
-        lines += [(), (database, *_HEADINGS[1:])]
+    for setup in dict.fromkeys(result.setup for result in results):
+        lines += [(), (setup, *_HEADINGS[1:])]
         previous = ""
         for result in results:
-            if result.database == database:
+            if result.setup == setup:
                 lines.append(_line(result, again=result.name == previous))
                 previous = result.name
-    widths = [max(len(line[i]) for line in lines if line) for i in range(8)]
-    aligned = ("<", ">", ">", "<", ">", "<", "<", "<")
+    columns = range(len(_HEADINGS))
+    widths = [max(len(line[i]) for line in lines if line) for i in columns]
     return "\n".join(
         "  ".join(
             f"{cell:{side}{width}}"
-            for cell, side, width in zip(line, aligned, widths, strict=False)
+            for cell, side, width in zip(line, _ALIGNED, widths, strict=False)
         ).rstrip()
         for line in lines
     )
@@ -131,6 +138,7 @@ def _line(result: Result, *, again: bool) -> tuple[str, ...]:
     return (
         "" if again else result.title,
         "" if again else _number(result.value, result.unit),
+        "" if again or not result.cpu else f"{statistics.median(result.cpu):,.0f} us",
         _number(result.limit, result.unit),
         result.limit_title,
         f"{result.ratio:.2f}x",
@@ -162,7 +170,7 @@ def machine_line(about: dict[str, Any]) -> str:
     return (
         f"{about['cores']} cores ({about['processor']}), {about['system']}, "
         f"Python {about['python']}; files on {about['filesystem']}; "
-        f"{'; '.join(about['databases'])}; load before {about['load_before']}"
+        f"{'; '.join(about['servers'])}; load before {about['load_before']}"
     )
 
 

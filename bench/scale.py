@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from bench.servers import Database
+from bench.servers import Setup
 
 MIB = 1024 * 1024
 
@@ -25,7 +25,7 @@ QUICK = Scale(3, 0.5, 64 * MIB, 256 * MIB, 256 * MIB, 100_000)
 class Bench(NamedTuple):
     """What a family of rows needs to know."""
 
-    database: Database
+    setup: Setup
     scale: Scale
 
 

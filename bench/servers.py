@@ -19,6 +19,7 @@ from psycopg import sql
 from bench.client import Connection
 from objectstore.config import BASE_DIR, Config
 from tests.servers.ports import free_port
+from tests.servers.s3 import SeaweedFS
 
 START_SECONDS = 60
 STOP_SECONDS = 15
@@ -27,11 +28,12 @@ _FROM_OUTSIDE = {"web_concurrency", "web_threads", "pin_workers"}
 _GUNICORN = ("-m", "gunicorn", "--config", "objectstore/gunicorn.py")
 
 
-class Database(NamedTuple):
-    """Where the rows go: `sqlite` (no URL), or `postgresql` and a server's URL."""
+class Setup(NamedTuple):
+    """Where rows and bytes go: SQLite without a URL, files without an S3 server."""
 
     name: str
-    url: str | None
+    database_url: str | None = None
+    s3: SeaweedFS | None = None
 
 
 class Store(NamedTuple):
@@ -55,9 +57,17 @@ class Store(NamedTuple):
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
 
+    def cpu_seconds(self) -> float:
+        """Return what the workers have used of the processors so far (Linux)."""
+        fields = (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            for pid in self.workers()
+        )
+        return sum(int(f[11]) + int(f[12]) for f in fields) / os.sysconf("SC_CLK_TCK")
+
 
 @contextmanager
-def store(database: Database) -> Iterator[Store]:
+def store(setup: Setup, **variables: str) -> Iterator[Store]:
     """Yield an empty store with the bucket `bench`; nothing of it is left afterwards.
 
     It is what `make run` starts, but for the worker that sweeps and folds.
@@ -65,10 +75,13 @@ def store(database: Database) -> Iterator[Store]:
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="objectstore-bench-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        environment = _environment(folder)
-        if database.url is not None:
-            url = stack.enter_context(_new_database(database.url))
+        environment = _environment(folder) | variables
+        if setup.database_url is not None:
+            url = stack.enter_context(_new_database(setup.database_url))
             environment |= {"DATABASE_URL": url}
+        if setup.s3 is not None:
+            prefix = f"bench-{secrets.token_hex(4)}/"
+            environment |= setup.s3.variables | {"S3_PREFIX": prefix}
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--verbosity=0"],
             cwd=BASE_DIR,

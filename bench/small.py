@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
+from typing import Any, NamedTuple
 
 from bench.children import Child, ask_all, children
 from bench.client import Connection, drive_all
@@ -14,8 +14,9 @@ from bench.limits import small_files
 from bench.report import Limit, Row, Target
 from bench.scale import Bench
 from bench.servers import Store, empty_server, store
+from tests.servers.s3 import BUCKET
 
-NAMES = ("put-4k", "get-4k", "dedup-4k", "lookup")
+NAMES = ("put-4k", "get-4k", "get-4k-uncached", "dedup-4k", "lookup")
 SIZE = 4096
 CONNECTIONS = 16
 CLIENTS = 2
@@ -23,48 +24,118 @@ _KEYS = 200
 _LOOKUPS = 2000
 
 
+class Load:
+    """The clients, and how long they ask for the same thing."""
+
+    def __init__(self, clients: list[Child], seconds: float) -> None:
+        self.seconds = seconds
+        self._clients = clients
+
+    def __call__(self, **request: Any) -> float:
+        """Return the answers a second (see `drive_all`)."""
+        return drive_all(
+            self._clients, seconds=self.seconds, connections=CONNECTIONS, **request
+        )
+
+
+class Metered:
+    """Requests to the store, and what each of them cost its workers."""
+
+    def __init__(self, load: Load, asked: Store, **request: Any) -> None:
+        self._load = load
+        self._asked = asked
+        self._request = request
+        self._microseconds = 0.0
+
+    def __call__(self) -> float:
+        """Return the answers a second."""
+        before = self._asked.cpu_seconds()
+        rate = self._load(port=self._asked.port, **self._request)
+        used = self._asked.cpu_seconds() - before
+        self._microseconds = used / (rate * self._load.seconds) * 1e6
+        return rate
+
+    def cpu(self) -> float:
+        """Return the microseconds of a processor that each answer took."""
+        return self._microseconds
+
+
+class Direct(NamedTuple):
+    """The S3 server behind the store, asked by the same client without the store."""
+
+    port: int
+    load: Load
+
+    def put(self) -> float:
+        """Return the PUTs a second that it answers."""
+        return self.load(
+            port=self.port,
+            method="PUT",
+            target=f"/{BUCKET}/direct/%d",
+            size=SIZE,
+            fresh=True,
+        )
+
+    def get(self) -> float:
+        """Return the GETs a second that it answers."""
+        return self.load(
+            port=self.port, method="GET", target=f"/{BUCKET}/direct/%d", keys=_KEYS
+        )
+
+    def prepare(self) -> None:
+        """Put what `get` asks for."""
+        _put_keys(self.port, f"/{BUCKET}/direct")
+
+
 @contextmanager
 def rows(bench: Bench) -> Iterator[list[Row]]:
     """Yield the rows while their store runs."""
     with ExitStack() as stack:
-        target = stack.enter_context(store(bench.database))
+        target = stack.enter_context(store(bench.setup))
         empty = stack.enter_context(empty_server(target))
         clients = stack.enter_context(children("bench.client", CLIENTS))
         processes = min(len(target.workers()), CONNECTIONS)
         insiders = stack.enter_context(
             children("bench.inside", processes, target.environment)
         )
-        load = partial(
-            drive_all, clients, seconds=bench.scale.seconds, connections=CONNECTIONS
-        )
+        load = Load(clients, bench.scale.seconds)
         commits = partial(_commits, insiders, seconds=bench.scale.seconds)
+        s3 = bench.setup.s3
+        direct = Direct(s3.port, load) if s3 else None
         scratch = target.folder / "bench"
         scratch.mkdir()
-        yield [
-            _put(target, load, commits, scratch, bench.scale.seconds),
-            _get(target, load, empty),
+        files = partial(
+            small_files,
+            folder=scratch,
+            size=SIZE,
+            writers=CONNECTIONS,
+            seconds=bench.scale.seconds,
+        )
+        made = [
+            _put(target, load, commits, _bytes_alone(direct, files)),
+            _get(target, load, empty, direct),
             _dedup(target, load, commits),
             _lookup(target, insiders[0]),
         ]
+        if direct:
+            cacheless = stack.enter_context(store(bench.setup, BLOB_CACHE_BYTES="0"))
+            made.insert(2, _get(cacheless, load, empty, direct, "-uncached"))
+        yield made
 
 
 def _put(
     target: Store,
-    load: Callable[..., float],
+    load: Load,
     commits: Callable[..., float],
-    scratch: Path,
-    seconds: float,
+    bytes_alone: Limit,
 ) -> Row:
-    put = partial(
+    put = Metered(
         load,
-        port=target.port,
+        target,
         method="PUT",
         target="/buckets/bench/objects/new/%d",
         size=SIZE,
         fresh=True,
-    )
-    files = partial(
-        small_files, folder=scratch, size=SIZE, writers=CONNECTIONS, seconds=seconds
     )
     return Row(
         name="put-4k",
@@ -73,16 +144,29 @@ def _put(
         measure=put,
         limits=(
             Limit("claim + commit alone", commits, Target("times or more", 0.25)),
-            Limit("write + fsync of the file alone", files),
+            bytes_alone,
         ),
         prepare=lambda: (put(), commits()),
+        cpu=put.cpu,
     )
 
 
-def _get(target: Store, load: Callable[..., float], empty: int) -> Row:
-    get = partial(
+def _bytes_alone(direct: Direct | None, files: Callable[[], float]) -> Limit:
+    if direct:
+        return Limit("the same PUTs straight to the S3 server", direct.put)
+    return Limit("write + fsync of the file alone", files)
+
+
+def _get(
+    target: Store,
+    load: Load,
+    empty: int,
+    direct: Direct | None,
+    suffix: str = "",
+) -> Row:
+    get = Metered(
         load,
-        port=target.port,
+        target,
         method="GET",
         target="/buckets/bench/objects/read/%d",
         keys=_KEYS,
@@ -90,36 +174,41 @@ def _get(target: Store, load: Callable[..., float], empty: int) -> Row:
     nothing = partial(load, port=empty, method="GET", target="/%d", keys=_KEYS)
 
     def prepare() -> None:
-        connection = Connection(target.port)
-        for number in range(_KEYS):
-            path = f"/buckets/bench/objects/read/{number}"
-            connection.request("PUT", path, os.urandom(SIZE))
-        connection.close()
+        _put_keys(target.port, "/buckets/bench/objects/read")
         get()
         nothing()
+        if direct:
+            direct.prepare()
 
+    empty_limit = Limit(
+        "empty WSGI application, same gunicorn",
+        nothing,
+        None if suffix else Target("times or more", 0.35),
+    )
+    same = "the same GETs straight to the S3 server"
     return Row(
-        name="get-4k",
-        title=f"GET 4 KiB, {CONNECTIONS} connections",
+        name=f"get-4k{suffix}",
+        title=f"GET 4 KiB, {CONNECTIONS} connections"
+        + (", cache off" if suffix else ", from the cache" if direct else ""),
         unit="/s",
         measure=get,
-        limits=(
-            Limit(
-                "empty WSGI application, same gunicorn",
-                nothing,
-                Target("times or more", 0.35),
-            ),
-        ),
+        limits=(empty_limit, Limit(same, direct.get)) if direct else (empty_limit,),
         prepare=prepare,
+        cpu=get.cpu,
     )
 
 
-def _dedup(
-    target: Store, load: Callable[..., float], commits: Callable[..., float]
-) -> Row:
-    put = partial(
+def _put_keys(port: int, folder: str) -> None:
+    connection = Connection(port)
+    for number in range(_KEYS):
+        connection.request("PUT", f"{folder}/{number}", os.urandom(SIZE))
+    connection.close()
+
+
+def _dedup(target: Store, load: Load, commits: Callable[..., float]) -> Row:
+    put = Metered(
         load,
-        port=target.port,
+        target,
         method="PUT",
         target="/buckets/bench/objects/same/%d",
         size=SIZE,
@@ -143,6 +232,7 @@ def _dedup(
             ),
         ),
         prepare=prepare,
+        cpu=put.cpu,
     )
 
 

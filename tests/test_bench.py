@@ -18,7 +18,7 @@ def result(values: list[float], limits: list[float], target: Target | None) -> R
     return Result(
         name="put",
         title="PUT",
-        database="sqlite",
+        setup="sqlite+files",
         unit="/s",
         values=values,
         limit_title="nothing",
@@ -55,11 +55,15 @@ def test_a_target_is_met_up_to_its_very_bound(
 def test_the_table_names_a_row_once_and_gives_each_limit_a_line() -> None:
     first = result([60.0, 40.0], [100.0, 100.0], AT_LEAST_HALF)
     second = replace(first, limit_title="files", limits=[200.0, 200.0], target=None)
-    missed = replace(first, database="postgresql", values=[1.0, 1.0])
+    missed = replace(
+        first, setup="postgresql+files", values=[1.0, 1.0], cpu=[600.0, 800.0]
+    )
     lines = table([first, second, missed]).splitlines()
     assert lines[1].split() == [
-        "sqlite",
+        "sqlite+files",
         "value",
+        "CPU",
+        "each",
         "limit",
         "ratio",
         "(spread)",
@@ -69,15 +73,16 @@ def test_the_table_names_a_row_once_and_gives_each_limit_a_line() -> None:
     assert " ".join(lines[2].split()).endswith("0.50x (0.40-0.60) >= 0.50x met")
     assert lines[3].startswith(" ")
     assert " ".join(lines[3].split()) == "200 /s files 0.25x (0.20-0.30)"
-    assert lines[5].startswith("postgresql ")
+    assert lines[5].startswith("postgresql+files ")
     assert lines[6].endswith("MISSED")
+    assert "700 us" in lines[6]
 
 
 @pytest.mark.e2e
 @pytest.mark.tooling
 def test_one_row_is_measured_from_end_to_end(tmp_path: Path) -> None:
     file = tmp_path / "results" / "out.json"
-    arguments = ("--quick", "--rounds=1", "--only=get-4k", "--database=sqlite")
+    arguments = ("--quick", "--rounds=1", "--only=get-4k", "--setup=sqlite+files")
     ended = subprocess.run(
         [sys.executable, "-m", "bench", *arguments, f"--json={file}"],
         cwd=BASE_DIR,

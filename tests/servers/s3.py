@@ -38,8 +38,12 @@ class SeaweedFS:
         self.secret_access_key = secrets.token_urlsafe(20)
 
     @property
+    def port(self) -> int:
+        return self._ports["s3.port"]
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._ports['s3.port']}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def variables(self) -> dict[str, str]:
@@ -80,15 +84,12 @@ class SeaweedFS:
 
     def sync_every_write(self) -> None:
         """Make its writes durable, for benchmarks."""
-        master = self._ports["master.port"], self._ports["master.port.grpc"]
-        subprocess.run(
-            [weed(), "shell", "-master=127.0.0.1:{}.{}".format(*master)],
-            input=b"fs.configure -locationPrefix=/buckets/ -fsync -apply\n",
-            cwd=self._home,
-            capture_output=True,
-            check=True,
-            timeout=START_SECONDS,
-        )
+        self._shell("fs.configure -locationPrefix=/buckets/ -fsync -apply")
+
+    def let_anybody_in(self) -> None:
+        """Take requests without a signature too, as a benchmark's client sends them."""
+        rights = "-user=anonymous -actions=Read,Write,List"
+        self._shell(f"s3.configure {rights} -buckets={BUCKET} -apply")
 
     def signal(self, number: int) -> None:
         """Send it a signal, as SIGSTOP and SIGCONT."""
@@ -114,6 +115,21 @@ class SeaweedFS:
             *(f"-{name}={port}" for name, port in self._ports.items()),
             *(f"-{option}" for option in _OFF),
         ]
+
+    def _shell(self, command: str) -> None:
+        places = (
+            f"-{name}=127.0.0.1:{self._ports[f'{name}.port']}"
+            f".{self._ports[f'{name}.port.grpc']}"
+            for name in ("master", "filer")
+        )
+        subprocess.run(
+            [weed(), "shell", *places],
+            input=f"{command}\n".encode(),
+            cwd=self._home,
+            capture_output=True,
+            check=True,
+            timeout=START_SECONDS,
+        )
 
     def _healthy(self) -> bool:
         try:
