@@ -34,6 +34,7 @@ CLOUDFRONT_KEY_ID = config.cloudfront_key_id
 CLOUDFRONT_KEY = config.cloudfront_key
 BLOB_CACHE_BYTES = int(config.blob_cache_bytes)
 REDIS_URL = config.redis_url
+WEB_THREADS = config.web_threads
 ANONYMOUS_ACCESS = config.anonymous_access
 MAX_UPLOAD_BYTES = int(config.max_upload_bytes)
 BODY_TIMEOUT_SECONDS = config.body_timeout_seconds
