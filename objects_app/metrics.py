@@ -16,3 +16,11 @@ REPAIRS = Counter(
 SWEPT_BLOBS = Counter("objectstore_swept_blobs", "Blobs whose bytes were removed")
 SWEPT_BYTES = Counter("objectstore_swept_bytes", "Bytes removed from the backend")
 RESCUES = Counter("objectstore_rescues", "Condemned blobs found referenced at the mark")
+CIRCUIT_OPENINGS = Counter(
+    "objectstore_circuit_openings", "Services that stopped answering", ["service"]
+)
+CACHE_LOOKUPS = Counter(
+    "objectstore_blob_cache_lookups",
+    "Small blobs asked of the cache: found in memory, in redis, or a miss",
+    ["outcome"],
+)

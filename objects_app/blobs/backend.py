@@ -1,13 +1,14 @@
 """What a place for bytes must do, and which one this process uses."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 
 from objects_app.blobs.filesystem import FilesystemBackend
 from objects_app.blobs.ingest import Spool
@@ -70,12 +71,12 @@ class BlobBackend(Protocol):
         not disturb a reader that is open.
         """
 
-    def url(
-        self, sha256: str, *, size: int, content_type: str, disposition: str
-    ) -> str | None:
-        """Return a short-lived URL that gives these bytes with these headers.
+    def url(self, sha256: str, *, size: int, headers: Mapping[str, str]) -> str | None:
+        """Return a short-lived URL of another server that gives these bytes.
 
-        None where the bytes are better sent by this process.
+        Its answer has those of `headers` that describe the bytes (Content-*,
+        Cache-Control). None where they are better sent by this process; raises
+        BytesMissing where the URL would lead to nothing.
         """
 
     def stat(self, sha256: str) -> int | None:
@@ -94,10 +95,16 @@ class BlobBackend(Protocol):
         """Remove spools that nobody wrote to for so long; return how many."""
 
     def check(self) -> None:
-        """Return after writing and reading something back, or raise."""
+        """Return when the storage answers as it should, or raise."""
 
 
 @functools.cache
 def backend() -> BlobBackend:
-    """Return this process's backend, the one the settings name."""
+    """Return this process's backend, the one the settings name.
+
+    Who keeps files does not wait for boto3 to be imported.
+    """
+    if settings.S3_BUCKET_NAME:
+        s3: type[BlobBackend] = import_string("objects_app.blobs.s3.S3Backend")
+        return s3()
     return FilesystemBackend(Path(settings.DATA_DIR))

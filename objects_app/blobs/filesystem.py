@@ -3,7 +3,7 @@
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,9 +102,7 @@ class FilesystemBackend:
                 raise BytesMissing(sha256)
             return FileReader(file, start, present if length is None else length)
 
-    def url(
-        self, sha256: str, *, size: int, content_type: str, disposition: str
-    ) -> None:
+    def url(self, sha256: str, *, size: int, headers: Mapping[str, str]) -> None:
         return None
 
     def stat(self, sha256: str) -> int | None:

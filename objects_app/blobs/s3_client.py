@@ -32,6 +32,9 @@ PART_THREADS = 4
 _CONNECT_SECONDS = 4.0
 _SPARE_CONNECTIONS = 32
 
+NO_ANSWER = "The storage does not answer just now: try again. Nothing was changed."
+
+_SERVER_ERROR = 500
 _DAMAGED = ("BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch")
 _SLOW = ("SlowDown", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests")
 
@@ -48,14 +51,13 @@ class S3Server:
 
 
 class Connected(NamedTuple):
-    """A client, for all threads, the clock it signs by, and where it came from."""
+    """A client, for all threads, and the clock it signs by."""
 
     client: "S3Client"
     clock: ServerClock
-    storage: S3Storage
 
 
-_connected: dict[tuple[S3Server, float, int], Connected] = {}
+_connected: dict[tuple[S3Server, float, int, ServerClock | None], Connected] = {}
 _connecting = threading.Lock()
 
 
@@ -70,23 +72,39 @@ def own_server() -> S3Server:
     )
 
 
+def own_encryption() -> dict[str, Any]:
+    """Return what S3_SSE and S3_SSE_KMS_KEY_ID add to every write."""
+    asked = {
+        "ServerSideEncryption": settings.S3_SSE,
+        "SSEKMSKeyId": settings.S3_SSE_KMS_KEY_ID,
+    }
+    return {name: value for name, value in asked.items() if value}
+
+
 def connect(
-    server: S3Server, *, timeout_seconds: float, attempts: int = ATTEMPTS
+    server: S3Server,
+    *,
+    timeout_seconds: float = 10,
+    attempts: int = ATTEMPTS,
+    clock: ServerClock | None = None,
 ) -> Connected:
     """Return this process's client for a server; it connects when first used.
 
     Safe to share among threads. A server that is silent for `timeout_seconds` fails the
     attempt. Failed attempts are repeated after a random, growing pause, but only once
     where the server was silent: with 3 attempts that is twice the time at most.
+    With `clock` the client signs by the time that another one learns.
     """
-    key = (server, timeout_seconds, attempts)
+    key = (server, timeout_seconds, attempts, clock)
     with _connecting:
         if key not in _connected:
             _connected[key] = _connect(*key)
         return _connected[key]
 
 
-def _connect(server: S3Server, timeout_seconds: float, attempts: int) -> Connected:
+def _connect(
+    server: S3Server, timeout_seconds: float, attempts: int, clock: ServerClock | None
+) -> Connected:
     """django-storages makes a client per thread; one for all has one pool."""
     storage = S3Storage(
         endpoint_url=server.endpoint_url,
@@ -99,9 +117,9 @@ def _connect(server: S3Server, timeout_seconds: float, attempts: int) -> Connect
     client: S3Client = storage.connection.meta.client
     events: Any = client.meta.events  # typed as if no handler could answer
     events.register_first("needs-retry.s3", _give_up)
-    clock = ServerClock()
+    clock = clock or ServerClock()
     clock.correct(client)
-    return Connected(client, clock, storage)
+    return Connected(client, clock)
 
 
 def _configuration(timeout_seconds: float, attempts: int) -> Config:
@@ -125,17 +143,16 @@ def _give_up(attempts: int, caught_exception: object, **_: Any) -> bool | None:
     return False if silent and attempts > 1 else None
 
 
-def is_missing(error: ClientError) -> bool:
-    """Whether there is no such object; a missing bucket is another matter.
-
-    A HEAD has no body that could tell the two apart: see `code`.
-    """
-    return code(error) in {"NoSuchKey", "404", "NoSuchUpload"}
-
-
 def code(error: ClientError) -> str:
-    """Return S3's error code, the bare status where the response had no body."""
+    """Return S3's error code; the bare status where the response had no body (HEAD)."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether S3 did not do its work, in contrast to an answer one may not like."""
+    if isinstance(error, ClientError):
+        return _status(error) >= _SERVER_ERROR
+    return isinstance(error, BotoCoreError)
 
 
 @contextmanager
@@ -154,7 +171,7 @@ def s3_failures() -> Iterator[None]:
 def _described(error: Exception) -> str:
     """A URL in a message may carry a signature."""
     if isinstance(error, ClientError):
-        return f"{error.operation_name}: {code(error)}"
+        return f"{error.operation_name}: {_status(error)} {code(error)}"
     return type(error).__name__
 
 
@@ -162,14 +179,18 @@ def _advice(error: Exception) -> str:
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return "The storage has no credentials: the operator has to set them."
     if not isinstance(error, ClientError):
-        return "The storage does not answer just now: try again. Nothing was changed."
+        return NO_ANSWER
     if code(error) in _DAMAGED:
         return "The bytes were damaged on the way to the storage: send them again."
     if code(error) in _SLOW:
         return "The storage is overloaded: try again more slowly. Nothing was changed."
-    if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) < 500:
+    if _status(error) < _SERVER_ERROR:
         return (
             "The storage refuses what this server asks: the operator has to check its "
             "bucket, credentials and permissions. Nothing was changed."
         )
     return "The storage does not work just now: try again. Nothing was changed."
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -59,9 +59,7 @@ class MemoryBackend:
         end = None if length is None else start + length
         return io.BytesIO(content.data[start:end])
 
-    def url(
-        self, sha256: str, *, size: int, content_type: str, disposition: str
-    ) -> None:
+    def url(self, sha256: str, *, size: int, headers: Mapping[str, str]) -> None:
         return None
 
     def stat(self, sha256: str) -> int | None:
