@@ -1,5 +1,7 @@
 """What every test may use: named people and a client of the data plane."""
 
+import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from pytest_django import Settings
 
 from objects_app.blobs.backend import backend
 from tests.client import DataPlane
+from tests.servers.s3 import VARIABLES, find_weed, seaweedfs
 
 
 def pytest_collection_modifyitems(
@@ -45,6 +48,28 @@ def charlie(db: None) -> User:
 def data_plane() -> DataPlane:
     """A client of the REST store; whoever uses it asks for a database too."""
     return DataPlane()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[dict[str, str]]:
+    """The settings of a real S3 server: the run's own, or one for these tests."""
+    if "TEST_S3_BUCKET_NAME" in os.environ:
+        yield {name: os.environ[f"TEST_{name}"] for name in VARIABLES}
+        return
+    if find_weed() is None:
+        pytest.skip("there is no SeaweedFS for this platform")
+    with seaweedfs() as server:
+        yield server.variables
+
+
+@pytest.fixture
+def on_s3(settings: Settings, s3_server: dict[str, str], tmp_path: Path) -> Settings:
+    """Keep the bytes in S3, under a prefix of this test's own."""
+    for name, value in s3_server.items():
+        setattr(settings, name, value)
+    settings.S3_PREFIX = secrets.token_hex(8)
+    settings.DATA_DIR = tmp_path / "data"
+    return settings
 
 
 @pytest.fixture

@@ -86,7 +86,10 @@ class BlobBackend(Protocol):
         """Remove the bytes if they are there. Only the sweep may ask for it."""
 
     def walk(self) -> Iterator[StoredBlob]:
-        """Yield all that is stored, by digest, reading on as the caller does."""
+        """Yield all that is stored, by digest, reading on as the caller does.
+
+        What came or went since the walk began may be told or not.
+        """
 
     def clock(self) -> datetime:
         """Return the time by the clock that sets `StoredBlob.modified`."""

