@@ -8,6 +8,9 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
@@ -24,7 +27,8 @@ Apps = Sequence[AppConfig] | None
 
 def register_all() -> None:
     """Register every check with Django."""
-    register(check_backend)
+    register(check_s3)
+    register(check_cloudfront)
     register(check_limits)
     register(check_sweep)
     register(check_anonymous_access, Tags.security, deploy=True)
@@ -33,17 +37,64 @@ def register_all() -> None:
     register(check_databases, Tags.database)
 
 
-def check_backend(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """E001: an S3 bucket is named, and bytes would go to files all the same."""
-    if not settings.S3_BUCKET_NAME:
+def check_s3(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E001, E006, E007: settings of S3 that would be left unused or unanswered."""
+    found: list[CheckMessage] = []
+    if bool(settings.AWS_ACCESS_KEY_ID) != bool(settings.AWS_SECRET_ACCESS_KEY):
+        found.append(
+            Error(
+                "Only one of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY is set.",
+                hint="Set both; or neither, for what boto3 finds (role, profile).",
+                id="objects_app.E001",
+            )
+        )
+    if settings.S3_SSE_KMS_KEY_ID and not (settings.S3_SSE or "").startswith("aws:kms"):
+        found.append(
+            Error(
+                "S3_SSE_KMS_KEY_ID is the key of an encryption that is not asked for.",
+                hint="Set S3_SSE=aws:kms, or unset the key.",
+                id="objects_app.E006",
+            )
+        )
+    if not settings.S3_BUCKET_NAME and (
+        settings.S3_ENDPOINT_URL or settings.DOWNLOAD_MODE == "redirect"
+    ):
+        found.append(
+            Error(
+                "S3_ENDPOINT_URL or DOWNLOAD_MODE=redirect is set without a bucket: "
+                "the bytes would go to files.",
+                hint="Set S3_BUCKET_NAME, or unset both.",
+                id="objects_app.E007",
+            )
+        )
+    return found
+
+
+def check_cloudfront(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """E008: a CloudFront that could sign no URL."""
+    parts = (
+        settings.CLOUDFRONT_DOMAIN,
+        settings.CLOUDFRONT_KEY_ID,
+        settings.CLOUDFRONT_KEY,
+    )
+    if not any(parts) or (all(parts) and _is_private_key(settings.CLOUDFRONT_KEY)):
         return []
     return [
         Error(
-            "S3_BUCKET_NAME is set, but this version stores bytes in files only.",
-            hint="Unset S3_BUCKET_NAME; the bytes are kept below DATA_DIR.",
-            id="objects_app.E001",
+            "CLOUDFRONT_DOMAIN, CLOUDFRONT_KEY_ID and CLOUDFRONT_KEY go together, and "
+            "the last must be an RSA private key in PEM.",
+            hint="Set all three, or none for URLs of S3 itself.",
+            id="objects_app.E008",
         )
     ]
+
+
+def _is_private_key(pem: str | None) -> bool:
+    try:
+        key = load_pem_private_key((pem or "").replace("\\n", "\n").encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return isinstance(key, RSAPrivateKey)
 
 
 def check_limits(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:

@@ -1,4 +1,4 @@
-"""The stored bytes seen from behind, whichever backend keeps them, and breaking them."""
+"""The stored bytes seen from behind, whichever backend has them, and broken there."""
 
 from typing import Any
 

@@ -32,12 +32,41 @@ def test_the_defaults_have_nothing_to_say_about() -> None:
     assert found(deploy=True) == set()
 
 
-def test_an_s3_bucket_is_refused_while_bytes_go_to_files(
-    settings: Settings,
-) -> None:
+def test_an_s3_bucket_alone_is_fine(settings: Settings) -> None:
     settings.S3_BUCKET_NAME = "my-bucket"
 
-    assert found() == {"objects_app.E001"}
+    assert found() == set()
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"AWS_ACCESS_KEY_ID": "key"}, "E001"),
+        ({"AWS_SECRET_ACCESS_KEY": "secret"}, "E001"),
+        ({"S3_SSE_KMS_KEY_ID": "key"}, "E006"),
+        ({"S3_SSE_KMS_KEY_ID": "key", "S3_SSE": "AES256"}, "E006"),
+        ({"S3_BUCKET_NAME": None, "S3_ENDPOINT_URL": "http://s3"}, "E007"),
+        ({"S3_BUCKET_NAME": None, "DOWNLOAD_MODE": "redirect"}, "E007"),
+        ({"CLOUDFRONT_DOMAIN": "d.cloudfront.net"}, "E008"),
+        ({"CLOUDFRONT_KEY_ID": "K1", "CLOUDFRONT_KEY": "pem"}, "E008"),
+    ],
+)
+def test_half_of_a_configuration_of_s3_is_refused(
+    settings: Settings, changed: dict[str, str | None], expected: str
+) -> None:
+    for name, value in ({"S3_BUCKET_NAME": "my-bucket"} | changed).items():
+        setattr(settings, name, value)
+
+    assert found() == {f"objects_app.{expected}"}
+
+
+@pytest.mark.parametrize("pem", ["not a key", "-----BEGIN PRIVATE KEY-----\\nAA=="])
+def test_a_cloudfront_key_that_is_none_is_refused(settings: Settings, pem: str) -> None:
+    settings.CLOUDFRONT_DOMAIN = "d.cloudfront.net"
+    settings.CLOUDFRONT_KEY_ID = "K1"
+    settings.CLOUDFRONT_KEY = pem
+
+    assert found() == {"objects_app.E008"}
 
 
 def test_a_limit_that_the_database_cannot_count_is_refused(

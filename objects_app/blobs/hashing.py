@@ -50,8 +50,8 @@ class HashingReader:
     ) -> None:
         self.size = 0
         self.part_digests: list[bytes] = []
-        self._part = hashlib.sha256() if part_bytes is not None else None
-        self._part_bytes = self._part_left = part_bytes or 0
+        self._part_bytes = self._part_left = part_bytes
+        self._part: hashlib._Hash | None = None
         self._stream = stream
         self._limit = limit
         self._length = length
@@ -80,8 +80,8 @@ class HashingReader:
                 "send it again whole."
             )
         self._wait_until_at_most(0)
-        if self._part is not None and self._part_left < self._part_bytes:
-            self._end_part(self._part)
+        if self._part_left != self._part_bytes:
+            self._end_part()
 
     @property
     def sha256(self) -> str:
@@ -139,22 +139,25 @@ class HashingReader:
             self._helper.shutdown(wait=True, cancel_futures=True)
 
     def _update(self, chunk: bytes) -> None:
-        self._sha256.update(chunk)
         if self._md5 is not None:
             self._md5.update(chunk)
+        rest = memoryview(chunk)
+        while self._part_left is not None and len(rest) >= self._part_left:
+            head, rest = rest[: self._part_left], rest[self._part_left :]
+            self._update_part(head)
+            self._end_part()
+        self._update_part(rest)
+        if self._part_left is not None:
+            self._part_left -= len(rest)
+
+    def _update_part(self, chunk: memoryview) -> None:
+        """Hash for the whole and for the part, which are one until the first ends."""
+        self._sha256.update(chunk)
         if self._part is not None:
-            self._update_parts(memoryview(chunk))
+            self._part.update(chunk)
 
-    def _update_parts(self, chunk: memoryview) -> None:
-        while chunk and self._part is not None:
-            head, chunk = chunk[: self._part_left], chunk[self._part_left :]
-            self._part.update(head)
-            self._part_left -= len(head)
-            if not self._part_left:
-                self._end_part(self._part)
-
-    def _end_part(self, part: "hashlib._Hash") -> None:
-        self.part_digests.append(part.digest())
+    def _end_part(self) -> None:
+        self.part_digests.append((self._part or self._sha256.copy()).digest())
         self._part = hashlib.sha256()
         self._part_left = self._part_bytes
 

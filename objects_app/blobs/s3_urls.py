@@ -27,7 +27,7 @@ _MOST_HEADER_BYTES = 2000  # many clients refuse URLs of more than 8 KiB
 
 
 class DownloadUrls:
-    """Signs URLs as DOWNLOAD_MODE, CLOUDFRONT_* and S3_PUBLIC_ENDPOINT_URL have it."""
+    """Signs URLs for S3_PUBLIC_ENDPOINT_URL, or those of CLOUDFRONT_DOMAIN."""
 
     def __init__(self, main: Connected) -> None:
         self._clock = main.clock
@@ -41,8 +41,7 @@ class DownloadUrls:
         """Whether a download is better sent by S3, with all that its headers say."""
         sent = [headers[name] for name in _PARAMETERS if name in headers]
         return (
-            settings.DOWNLOAD_MODE == "redirect"
-            and size >= max(1, settings.REDIRECT_MIN_BYTES)
+            size >= max(1, settings.REDIRECT_MIN_BYTES)
             and _UNSETTABLE not in headers
             and sum(map(len, sent)) <= _MOST_HEADER_BYTES
             and all(map(_PLAIN.fullmatch, sent))

@@ -26,6 +26,7 @@ from objects_app.http.media_types import content_type
 from objects_app.http.metadata import read_metadata
 from objects_app.http.paths import object_path, query, raw_path, url_path
 from objects_app.http.ranges import parse_range
+from objects_app.http.redirects import may_redirect, redirect_response
 from objects_app.http.streaming import reader_response
 from objects_app.names import decode_key
 from objects_app.rest.answers import (
@@ -124,6 +125,10 @@ def _send(request: HttpRequest, row: "ObjectRow") -> HttpResponseBase:
     if (early := _conditional(request, row)) is not None:
         return early
     headers = object_headers(row)
+    if may_redirect(request):
+        url = objects.download_url(row=row, headers=headers)
+        if url and (elsewhere := redirect_response(request, url)):
+            return elsewhere
     start, length, status = 0, row.size, 200
     wanted = request.headers.get("Range")
     if wanted is not None and range_applies(request.headers, row.etag, row.created_at):

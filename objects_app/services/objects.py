@@ -10,6 +10,7 @@ open while bytes move; deleting and overwriting remove rows, never bytes.
 """
 
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -227,6 +228,14 @@ def open_bytes(
     """
     wanted = row.size - start if length is None else length
     return backend().open(row.sha256, start=start, length=wanted)
+
+
+def download_url(*, row: ObjectRow, headers: Mapping[str, str]) -> str | None:
+    """Return a signed URL at which others give the object's bytes with these headers.
+
+    None where this process sends them. Raises BytesMissing, as `open_bytes` does.
+    """
+    return backend().url(row.sha256, size=row.size, headers=headers)
 
 
 def doubt_bytes(*, sha256: str) -> None:
