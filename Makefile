@@ -6,7 +6,8 @@ MINUTES = 30
 PYTHON_BIN = $(VENV)/bin/python
 RUNTIME = @VENV="$(VENV)" sh tools/bootstrap.sh run
 DEV = @VENV="$(VENV)" sh tools/bootstrap.sh dev
-WITH_POSTGRESQL = $(PYTHON_BIN) -m tests.with_postgresql
+WITHOUT_SERVERS = unset TEST_DATABASE_URL DATABASE_URL TEST_S3_BUCKET_NAME;
+WITH_SERVERS = $(PYTHON_BIN) -m tests.with_servers
 
 .PHONY: help run test test-fast check lint deploy-check soak bench clean
 
@@ -20,17 +21,17 @@ run: ## Start the store on http://localhost:8080 (another port: PORT=8081 make r
 	$(RUNTIME)
 	@exec $(PYTHON_BIN) manage.py serve
 
-test: ## Run all tests, on SQLite and on PostgreSQL, and hold the coverage
+test: ## Run all tests, on SQLite and files, then on PostgreSQL and S3, and hold the coverage
 	$(DEV)
 	@rm -f .coverage .coverage.*
-	unset TEST_DATABASE_URL DATABASE_URL; COVERAGE_FILE=.coverage.sqlite $(PYTHON_BIN) -m coverage run -m pytest
-	COVERAGE_FILE=.coverage.postgresql $(WITH_POSTGRESQL) $(PYTHON_BIN) -m coverage run -m pytest -m "not sqlite_only and not tooling"
-	@$(PYTHON_BIN) -m coverage combine --quiet .coverage.sqlite .coverage.postgresql
+	$(WITHOUT_SERVERS) COVERAGE_FILE=.coverage.sqlite $(PYTHON_BIN) -m coverage run -m pytest
+	COVERAGE_FILE=.coverage.servers $(WITH_SERVERS) --s3 $(PYTHON_BIN) -m coverage run -m pytest -m "not sqlite_only and not tooling"
+	@$(PYTHON_BIN) -m coverage combine --quiet .coverage.sqlite .coverage.servers
 	$(PYTHON_BIN) -m coverage report
 
 test-fast: ## Run the tests that need no server, on SQLite, in under a minute
 	$(DEV)
-	unset TEST_DATABASE_URL DATABASE_URL; $(PYTHON_BIN) -m pytest -q -m "not e2e and not race and not tooling"
+	$(WITHOUT_SERVERS) $(PYTHON_BIN) -m pytest -q -m "not e2e and not race and not tooling"
 
 check: lint deploy-check test ## Do all that CI does: lint, types, imports, templates, deploy checks, tests
 
@@ -45,14 +46,14 @@ lint: ## Check style, types, import rules, templates and migrations
 
 deploy-check: ## Run Django's deploy checks with the settings of a production node
 	$(DEV)
-	$(WITH_POSTGRESQL) sh -c 'ENV_FILE=/dev/null DATABASE_URL="$$TEST_DATABASE_URL" BIND=0.0.0.0 \
+	$(WITH_SERVERS) sh -c 'ENV_FILE=/dev/null DATABASE_URL="$$TEST_DATABASE_URL" BIND=0.0.0.0 \
 	ALLOWED_HOSTS=store.example.com SECRET_KEY="$$($(PYTHON_BIN) -c "import secrets; print(secrets.token_urlsafe(50))")" \
 	$(PYTHON_BIN) manage.py check --deploy --fail-level WARNING --database default'
 
 soak: ## Race writers, deleters, readers and sweepers for long: make soak MINUTES=30
 	$(DEV)
-	unset TEST_DATABASE_URL DATABASE_URL; MINUTES=$(MINUTES) $(PYTHON_BIN) -m tests.races.soak
-	MINUTES=$(MINUTES) $(WITH_POSTGRESQL) $(PYTHON_BIN) -m tests.races.soak
+	$(WITHOUT_SERVERS) MINUTES=$(MINUTES) $(PYTHON_BIN) -m tests.races.soak
+	MINUTES=$(MINUTES) $(WITH_SERVERS) --s3 $(PYTHON_BIN) -m tests.races.soak
 
 bench: ## Measure this machine, each number beside its limit
 	$(DEV)

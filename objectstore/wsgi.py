@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "objectstore.settings")
 django.setup(set_prefix=False)
 
-from objects_app.http.bodies import limit_silence  # noqa: E402 needs Django set up
+from objects_app.blobs.backend import preload  # noqa: E402 needs Django set up
+from objects_app.http.bodies import limit_silence  # noqa: E402
 from objects_app.http.paths import raw_path  # noqa: E402
 
 CONSOLE = ("/ui/", "/admin/", "/static/")
@@ -55,6 +56,7 @@ def _limit_statements() -> None:
 
 
 _limit_statements()
+preload()
 _console = WSGIHandler()
 _data_plane = DataPlaneHandler()
 

@@ -1,6 +1,5 @@
 """What every test may use: named people and a client of the data plane."""
 
-import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,16 +11,18 @@ from pytest_django import Settings
 
 from objects_app.blobs.backend import backend
 from tests.client import DataPlane
-from tests.servers.s3 import VARIABLES, find_weed, seaweedfs
+from tests.servers.s3 import find_weed, given_variables, seaweedfs
 
 
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Leave out the tests that are only for the other database than this run's."""
+    """Leave out the tests that are only for another database or backend."""
     on_postgresql = "postgresql" in settings.DATABASES["default"]["ENGINE"]
-    other = "sqlite_only" if on_postgresql else "postgresql_only"
-    left_out = [item for item in items if item.get_closest_marker(other)]
+    others = {"sqlite_only" if on_postgresql else "postgresql_only"}
+    if settings.S3_BUCKET_NAME:
+        others.add("files_only")
+    left_out = [item for item in items if any(map(item.get_closest_marker, others))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 
@@ -53,8 +54,8 @@ def data_plane() -> DataPlane:
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[dict[str, str]]:
     """The settings of a real S3 server: the run's own, or one for these tests."""
-    if "TEST_S3_BUCKET_NAME" in os.environ:
-        yield {name: os.environ[f"TEST_{name}"] for name in VARIABLES}
+    if given := given_variables():
+        yield given
         return
     if find_weed() is None:
         pytest.skip("there is no SeaweedFS for this platform")
@@ -74,8 +75,9 @@ def on_s3(settings: Settings, s3_server: dict[str, str], tmp_path: Path) -> Sett
 
 @pytest.fixture
 def data_dir(settings: Settings, tmp_path: Path) -> Iterator[Path]:
-    """A folder of this test's own for the bytes; the database is the run's."""
+    """A place of this test's own for the bytes; the database is the run's."""
     settings.DATA_DIR = tmp_path / "data"
+    settings.S3_PREFIX = secrets.token_hex(8)
     backend.cache_clear()
     yield settings.DATA_DIR
     backend.cache_clear()

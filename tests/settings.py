@@ -1,14 +1,17 @@
 """Settings of the tests: nothing of the developer's own store, environment or `.env`.
 
-TEST_DATABASE_URL (`python -m tests.with_postgresql` sets it) chooses PostgreSQL.
+TEST_DATABASE_URL chooses PostgreSQL, TEST_S3_BUCKET_NAME S3 (`python -m
+tests.with_servers` sets them).
 """
 
 import atexit
 import os
+import secrets
 import shutil
 import tempfile
 
 from objectstore.config import Config
+from tests.servers.s3 import given_variables
 
 for name in Config.model_fields:
     os.environ.pop(name.upper(), None)
@@ -25,8 +28,11 @@ def _remove_data_dir() -> None:
 
 os.environ |= {"ENV_FILE": os.devnull, "DATA_DIR": _data_dir, "NODE_ID": "test-node"}
 if url := os.environ.get("TEST_DATABASE_URL"):
+    os.environ["DATABASE_URL"] = url
+if s3 := given_variables():
+    os.environ |= {**s3, "S3_PREFIX": f"tests-{secrets.token_hex(4)}"}
+if url or s3:
     os.environ |= {
-        "DATABASE_URL": url,
         "SECRET_KEY": "only-for-tests-" + "0123456789abcdef" * 3,
         "ALLOWED_HOSTS": "testserver,localhost,127.0.0.1,[::1]",
     }

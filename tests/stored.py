@@ -4,7 +4,9 @@ from typing import Any
 
 from objects_app.blobs.backend import BlobBackend, backend
 from objects_app.blobs.layout import storage_key
+from objects_app.blobs.s3_client import S3Server, connect
 from tests.blobs.memory import Content
+from tests.servers.ports import free_port
 
 
 def stored_digests() -> list[str]:
@@ -16,6 +18,17 @@ def stored_bytes(sha256: str) -> bytes:
     """Return what lies under a digest, whatever it is."""
     with backend().open(sha256) as reader:
         return reader.read()
+
+
+def take_storage_away() -> None:
+    """Let nothing be found where the bytes were, as after an unmount."""
+    kept: Any = backend()
+    if kept.name == "s3":
+        nobody = S3Server(f"http://127.0.0.1:{free_port()}", "here", "key", "secret")
+        kept._client = connect(nobody).client
+        return
+    folder = kept._root
+    folder.rename(folder.with_name("away"))
 
 
 def lose(sha256: str, *, store: BlobBackend | None = None) -> None:

@@ -8,6 +8,7 @@ from django.db import connection
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from objects_app.checks import MAX_OBJECT_BYTES
+from objectstore.config import Config
 
 
 def found(*, deploy: bool = False, databases: list[str] | None = None) -> set[str]:
@@ -26,6 +27,9 @@ def found(*, deploy: bool = False, databases: list[str] | None = None) -> set[st
 def _sensible_settings(settings: Settings, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
     settings.MAX_UPLOAD_BYTES = 1024
+    for name in Config.model_fields:
+        if name.startswith(("s3_", "aws_")):
+            setattr(settings, name.upper(), None)
 
 
 def test_the_defaults_have_nothing_to_say_about() -> None:

@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from objects_app.blobs.layout import storage_key
 from objects_app.models import Blob
 from objectstore.config import BASE_DIR
 from tests.client import DataPlane
+from tests.stored import lose, replace, stored_digests
 
 HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
@@ -23,10 +22,6 @@ def run(*words: str) -> str:
     out = io.StringIO()
     call_command(*words, stdout=out, stderr=io.StringIO())
     return out.getvalue()
-
-
-def file_of(sha256: str) -> Path:
-    return Path(settings.DATA_DIR) / storage_key(sha256)
 
 
 @pytest.fixture
@@ -55,7 +50,7 @@ def test_verify_says_that_all_is_well() -> None:
 def test_verify_fails_and_names_what_is_damaged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    file_of(HELLO).write_bytes(b"hullo")
+    replace(HELLO, b"hullo")
     with pytest.raises(CommandError, match="1 damaged"):
         call_command("verify")
     assert f"damaged {HELLO}" in capsys.readouterr().out
@@ -72,16 +67,15 @@ def test_a_dry_sweep_removes_nothing(data_plane: DataPlane) -> None:
 def test_a_sweep_without_grace_removes_deleted_bytes(data_plane: DataPlane) -> None:
     data_plane.delete("/buckets/words/objects/hello")
     assert run("sweep", "--grace", "0").startswith("Removed 1 blobs (5 bytes)")
-    assert not file_of(HELLO).exists()
+    assert stored_digests() == []
 
 
 @pytest.mark.usefixtures("hello")
 def test_a_sweep_of_orphans_takes_only_bytes_without_a_row() -> None:
     orphan = "00" * 32
-    file_of(orphan).parent.mkdir(parents=True, exist_ok=True)
-    file_of(orphan).write_bytes(b"?")
+    replace(orphan, b"?")
     assert run("sweep", "--orphans", "--grace", "0").startswith("Removed 1 blobs")
-    assert (file_of(orphan).exists(), file_of(HELLO).exists()) == (False, True)
+    assert stored_digests() == [HELLO]
 
 
 @pytest.mark.django_db
@@ -94,7 +88,7 @@ def test_a_negative_grace_is_refused() -> None:
 def test_distrust_makes_the_next_upload_put_lost_bytes_back(
     data_plane: DataPlane,
 ) -> None:
-    file_of(HELLO).unlink()
+    lose(HELLO)
     assert run("distrust").startswith("1 blobs")
     data_plane.put("/buckets/words/objects/other", b"hello")
     assert data_plane.get("/buckets/words/objects/hello").body == b"hello"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -13,6 +13,9 @@ from django.utils.module_loading import import_string
 from objects_app.blobs.filesystem import FilesystemBackend
 from objects_app.blobs.ingest import Spool
 from objects_app.blobs.layout import StoredBlob
+
+if TYPE_CHECKING:
+    from objects_app.blobs.s3 import S3Backend
 
 
 class BlobReader(Protocol):
@@ -103,11 +106,19 @@ class BlobBackend(Protocol):
 
 @functools.cache
 def backend() -> BlobBackend:
-    """Return this process's backend, the one the settings name.
-
-    Who keeps files does not wait for boto3 to be imported.
-    """
+    """Return this process's backend, the one the settings name."""
     if settings.S3_BUCKET_NAME:
-        s3: type[BlobBackend] = import_string("objects_app.blobs.s3.S3Backend")
-        return s3()
+        return _s3()()
     return FilesystemBackend(Path(settings.DATA_DIR))
+
+
+def preload() -> None:
+    """Import what the backend needs, for all processes that fork from this one."""
+    if settings.S3_BUCKET_NAME:
+        _s3()
+
+
+def _s3() -> "type[S3Backend]":
+    """Import it; who keeps files does not wait for boto3, nor give it the memory."""
+    found: type[S3Backend] = import_string("objects_app.blobs.s3.S3Backend")
+    return found

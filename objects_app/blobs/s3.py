@@ -102,9 +102,6 @@ class S3Backend:
         self._prefix = key_prefix(settings.S3_PREFIX)
         main = connect(own_server(), timeout_seconds=settings.S3_TIMEOUT_SECONDS)
         self._client = main.client
-        self._deleting = connect(
-            own_server(), timeout_seconds=_delete_seconds(), attempts=1
-        ).client
         self._urls = DownloadUrls(main)
         self._cache = BlobCache(
             max_bytes=settings.BLOB_CACHE_BYTES, redis_url=settings.REDIS_URL
@@ -177,8 +174,9 @@ class S3Backend:
     def delete(self, sha256: str) -> None:
         key = self._key(sha256)
         self._cache.forget(sha256)
+        connected = connect(own_server(), timeout_seconds=_delete_seconds(), attempts=1)
         with self._call():
-            self._deleting.delete_object(Bucket=self._bucket, Key=key)
+            connected.client.delete_object(Bucket=self._bucket, Key=key)
 
     def walk(self) -> Iterator[StoredBlob]:
         more: dict[str, Any] = {}

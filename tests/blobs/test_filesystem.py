@@ -222,6 +222,7 @@ def test_a_folder_that_cannot_be_made_is_unavailable_storage(tmp_path: Path) -> 
         FilesystemBackend(tmp_path / "file" / "root")
 
 
+@pytest.mark.files_only
 def test_the_settings_choose_one_backend_for_the_process() -> None:
     chosen = chosen_backend()
     assert chosen is chosen_backend()

@@ -46,10 +46,14 @@ def copy_project(folder: Path, user: pwd.struct_passwd | None = None) -> Path:
 def environment(**variables: str) -> dict[str, str]:
     """Return an environment without the settings of these tests and of make."""
     ours = {name.upper() for name in Config.model_fields} | {
-        *("ENV_FILE", "TEST_DATABASE_URL", "DJANGO_SETTINGS_MODULE", "VENV", "PYTHON"),
+        *("ENV_FILE", "DJANGO_SETTINGS_MODULE", "VENV", "PYTHON"),
         *("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "COVERAGE_FILE"),
     }
-    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ours and name.removeprefix("TEST_") not in ours
+    }
     return inherited | variables
 
 

@@ -57,7 +57,7 @@ def shell(server: Server, lines: str) -> str:
 def test_every_line_of_the_first_readme_works_word_for_word(tmp_path: Path) -> None:
     with store(tmp_path) as server:
         told = json.loads(shell(server, UPLOAD))
-        assert told | {"storage": "filesystem"} == told
+        assert told | {"storage": server.storage} == told
         assert told["message"] == "Upload successful"
         assert told["path"] == "/buckets/test/objects/hello.txt"
         assert told["etag"] == SHA256
@@ -78,9 +78,10 @@ def test_every_line_of_the_first_readme_works_word_for_word(tmp_path: Path) -> N
         shell(server, UPLOAD_FILE)
         assert shell(server, DOWNLOAD_FILE) == "test data"
         shell(server, UPLOAD_TWICE)
-        name = hashlib.sha256(b"same content").hexdigest()
-        files = [path.name for path in server.data_dir.rglob(f"*{name}*")]
-        assert files == [name], "both keys share one file"
+        if server.storage == "filesystem":
+            name = hashlib.sha256(b"same content").hexdigest()
+            files = [path.name for path in server.data_dir.rglob(f"*{name}*")]
+            assert files == [name], "both keys share one file"
         _select_from_objects(server)
 
 

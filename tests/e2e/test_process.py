@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,7 @@ def test_killed_in_mid_upload_it_loses_and_tears_nothing(tmp_path: Path) -> None
     kept: set[str] = set()
     with store(tmp_path) as server:
         for life in range(LIVES):
+            urllib.request.urlopen(f"{server.url}/readyz").close()
             uploaders = [
                 threading.Thread(
                     target=_upload_until_it_dies,

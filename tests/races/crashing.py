@@ -3,7 +3,6 @@
 import random
 import threading
 from collections.abc import Callable
-from io import IOBase
 from typing import Any
 
 from django.db import connection
@@ -78,8 +77,8 @@ class Crashing:
             try:
                 self._crashes.maybe()
             except Crash:
-                if isinstance(result, IOBase):  # a process takes its files with it
-                    result.close()
+                # A process takes its files and connections with it.
+                getattr(result, "close", lambda: None)()
                 raise
             return result
 

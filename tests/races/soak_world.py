@@ -3,6 +3,7 @@
 import hashlib
 import io
 import random
+import secrets
 import threading
 import traceback
 from collections import Counter
@@ -17,7 +18,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test import override_settings
 
 from objects_app import metrics
-from objects_app.blobs.filesystem import FilesystemBackend
+from objects_app.blobs.backend import backend
 from objects_app.blobs.ingest import Expected
 from objects_app.errors import BytesMissing, NoSuchKey, PreconditionFailed, StorageBusy
 from objects_app.models import Blob
@@ -72,7 +73,7 @@ class World:
         self.root = root
         self.contents = make_contents(seed)
         self.keys = [f"shared/{number}" for number in range(4)]
-        self.store = FilesystemBackend(root)
+        self.store = backend()
         self.crashes = Crashes(crash_chance)
         self.stop = threading.Event()
         self.counts: Counter[str] = Counter()
@@ -226,10 +227,18 @@ class World:
 
 @contextmanager
 def world(root: Path, *, seed: str, crash_chance: float = 0.0) -> Iterator[World]:
-    """Make the services use a store below `root` whose steps may crash."""
-    made = World(root, seed=seed, crash_chance=crash_chance)
-    store = Crashing(made.store, made.crashes)
+    """Make the services use a store of its own whose steps may crash.
+
+    Without a cache: it would serve what is lost.
+    """
     with ExitStack() as stack:
+        prefix = secrets.token_hex(8)
+        stack.enter_context(override_settings(DATA_DIR=root, S3_PREFIX=prefix))
+        stack.enter_context(override_settings(BLOB_CACHE_BYTES=0))
+        stack.callback(backend.cache_clear)
+        backend.cache_clear()
+        made = World(root, seed=seed, crash_chance=crash_chance)
+        store = Crashing(made.store, made.crashes)
         for service in (objects, sweep, verify):
             stack.enter_context(patch.object(service, "backend", lambda: store))
         steps: Any = Crashing(sql, made.crashes)

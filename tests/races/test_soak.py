@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from objects_app.blobs.layout import storage_key
 from objects_app.models import Blob, StoredObject
 from tests.races.soak_actors import leave_orphan
 from tests.races.soak_run import compare_blobs, final_check, soak, summary
 from tests.races.soak_world import World, world
+from tests.stored import lose, replace
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -61,7 +61,7 @@ def test_the_final_check_notices_a_file_that_was_deleted_behind_its_back(
 ) -> None:
     with world(tmp_path, seed="deleted") as made:
         small, _ = quiet_world_with_two_objects(made)
-        (tmp_path / storage_key(small)).unlink()
+        lose(small)
 
         problems = final_check(made)
 
@@ -73,10 +73,9 @@ def test_the_final_check_notices_a_file_that_was_deleted_behind_its_back(
 def test_the_final_check_notices_one_changed_byte(tmp_path: Path) -> None:
     with world(tmp_path, seed="changed") as made:
         _, large = quiet_world_with_two_objects(made)
-        path = tmp_path / storage_key(large)
-        body = bytearray(path.read_bytes())
+        body = bytearray(made.contents[large])
         body[-1] ^= 1
-        path.write_bytes(body)
+        replace(large, bytes(body))
 
         final_check(made)
 

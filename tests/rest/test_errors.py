@@ -20,7 +20,6 @@ from pytest_django import Settings
 from objects_app import errors
 from objects_app.access import policy
 from objects_app.blobs import ingest
-from objects_app.blobs.layout import storage_key
 from objects_app.models import Blob, Bucket, StoredObject
 from objects_app.rest import problems
 from objects_app.services import objects
@@ -29,6 +28,7 @@ from tests.client import Answer, DataPlane
 from tests.rest.postgresql import another_connection
 from tests.rest.problem import assert_problem
 from tests.servers.ports import free_port
+from tests.stored import lose, take_storage_away
 
 pytestmark = pytest.mark.django_db
 
@@ -98,13 +98,13 @@ def _range_not_satisfiable(stage: Stage) -> Answer:
 
 def _bytes_missing(stage: Stage) -> Answer:
     sha256 = stage.put().json()["sha256"]
-    (stage.settings.DATA_DIR / storage_key(sha256)).unlink()
+    lose(sha256)
     return stage.data_plane.get(PATH)
 
 
 def _storage_unavailable(stage: Stage) -> Answer:
     stage.put()
-    stage.settings.DATA_DIR.rename(stage.settings.DATA_DIR.with_name("away"))
+    take_storage_away()
     return stage.data_plane.get(PATH)
 
 
@@ -278,6 +278,7 @@ def assert_unavailable(answer: Answer, code: str) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
+@pytest.mark.files_only
 def test_a_missing_data_dir_is_503_until_it_is_back(
     data_plane: DataPlane, data_dir: Path
 ) -> None:
@@ -296,15 +297,16 @@ def test_a_missing_data_dir_is_503_until_it_is_back(
 
 
 def test_storage_that_fails_leaves_no_new_bucket_behind(
-    data_plane: DataPlane, data_dir: Path
+    data_plane: DataPlane,
 ) -> None:
     data_plane.put(PATH, b"before")
-    data_dir.rename(data_dir.with_name("away"))
+    take_storage_away()
     answer = data_plane.put("/buckets/another/objects/a", b"small")
     assert_unavailable(answer, "storage_unavailable")
     assert data_plane.get("/buckets/another").status == 404
 
 
+@pytest.mark.files_only
 def test_an_empty_mount_point_is_not_a_store_without_bytes(
     data_plane: DataPlane, data_dir: Path
 ) -> None:
@@ -314,6 +316,7 @@ def test_an_empty_mount_point_is_not_a_store_without_bytes(
     assert_unavailable(data_plane.get(PATH), "storage_unavailable")
 
 
+@pytest.mark.files_only
 @pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind root")
 def test_a_data_dir_that_became_read_only_is_503(
     data_plane: DataPlane, data_dir: Path
@@ -331,6 +334,7 @@ def test_a_data_dir_that_became_read_only_is_503(
     assert_unavailable(answer, "storage_unavailable")
 
 
+@pytest.mark.files_only
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT])
 def test_a_disk_that_refuses_to_write_is_503(
     data_plane: DataPlane, monkeypatch: pytest.MonkeyPatch, number: int

@@ -4,13 +4,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import pytest
-from pytest_django import Settings
 
-from objects_app.blobs.layout import storage_key
 from objects_app.http.streaming import IN_MEMORY_BYTES
 from tests.blobs.bodies import random_body
 from tests.client import DataPlane
 from tests.rest.problem import assert_problem
+from tests.stored import lose, replace
 
 pytestmark = pytest.mark.django_db
 
@@ -136,33 +135,30 @@ def test_harmless_types_are_shown_as_they_are_sandboxed(
 
 
 def test_bytes_that_are_gone_are_an_error_of_ours(
-    data_plane: DataPlane, settings: Settings
+    data_plane: DataPlane,
 ) -> None:
     data_plane.put(PATH, HELLO)
-    (settings.DATA_DIR / storage_key(SHA256)).unlink()
+    lose(SHA256)
     assert_problem(data_plane.get(PATH), 500, "bytes_missing")
     assert data_plane.head(PATH).status == 200
 
 
 @pytest.mark.parametrize("size", [100, 1_000_000])
 def test_bytes_that_are_cut_short_are_never_served_as_whole(
-    data_plane: DataPlane, settings: Settings, size: int
+    data_plane: DataPlane, size: int
 ) -> None:
     body = random_body(size)
     sha256 = data_plane.put(PATH, body).json()["sha256"]
-    (settings.DATA_DIR / storage_key(sha256)).write_bytes(body[:-1])
+    replace(sha256, body[:-1])
     assert_problem(data_plane.get(PATH), 500, "bytes_missing")
 
 
 @pytest.mark.parametrize("left", [b"", b"Hello"])
 def test_an_upload_after_bytes_were_found_lost_puts_them_back_under_every_key(
-    data_plane: DataPlane, settings: Settings, left: bytes
+    data_plane: DataPlane, left: bytes
 ) -> None:
     data_plane.put(PATH, HELLO)
-    path = settings.DATA_DIR / storage_key(SHA256)
-    path.unlink()
-    if left:
-        path.write_bytes(left)
+    replace(SHA256, left or None)
     assert data_plane.get(PATH).status == 500
     data_plane.put("/buckets/test/objects/another", HELLO)
     assert data_plane.get(PATH).body == HELLO

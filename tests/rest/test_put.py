@@ -19,6 +19,7 @@ from objects_app.services import objects
 from tests.blobs.bodies import MIB, Failing, Generated, digest, received
 from tests.client import Answer, DataPlane
 from tests.rest.problem import assert_problem
+from tests.stored import stored_bytes, stored_digests
 
 pytestmark = pytest.mark.django_db
 
@@ -27,15 +28,12 @@ HELLO = b"Hello World"
 SHA256 = "a591a6d40bf420404a011733cfb7b190d62c65bf0bcda32b57b277d9ad9f146e"
 
 
-def stored_files(data_dir: Path) -> list[str]:
-    return [path.name for path in data_dir.rglob("*") if path.is_file()]
-
-
 def assert_nothing_stored(data_dir: Path) -> None:
     assert not StoredObject.objects.exists()
     assert not Blob.objects.exists()
     assert not JournalEntry.objects.filter(operation="put").exists()
-    assert stored_files(data_dir) == []
+    assert stored_digests() == []
+    assert [path for path in data_dir.rglob("*") if path.is_file()] == []
 
 
 def test_the_answer_describes_the_object(data_plane: DataPlane) -> None:
@@ -49,7 +47,7 @@ def test_the_answer_describes_the_object(data_plane: DataPlane) -> None:
         "message": "Upload successful",
         "path": PATH,
         "etag": SHA256,
-        "storage": "filesystem",
+        "storage": backend().name,
         "bucket": "test",
         "key": "hello.txt",
         "size": 11,
@@ -83,13 +81,12 @@ def test_a_second_put_of_a_key_replaces_the_whole_object(data_plane: DataPlane) 
 
 
 def test_the_bytes_lie_once_under_their_digest(
-    data_plane: DataPlane, data_dir: Path
+    data_plane: DataPlane,
 ) -> None:
     for key in ("a", "b", "c"):
         data_plane.put(f"/buckets/test/objects/{key}", HELLO)
-    assert stored_files(data_dir) == [SHA256]
-    place = data_dir / "objects" / SHA256[:2] / SHA256[2:4] / SHA256
-    assert place.read_bytes() == HELLO
+    assert stored_digests() == [SHA256]
+    assert stored_bytes(SHA256) == HELLO
 
 
 @pytest.mark.parametrize(

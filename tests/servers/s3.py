@@ -18,7 +18,7 @@ from tests.servers.ports import free_ports
 from tests.servers.postgresql import stop_with_parent
 
 BUCKET = "objectstore-tests"
-VARIABLES = (
+_VARIABLES = (
     *("S3_BUCKET_NAME", "S3_ENDPOINT_URL", "AWS_REGION"),
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
 )
@@ -161,6 +161,14 @@ def seaweedfs(*, durable: bool = False) -> Iterator[SeaweedFS]:
             server.signal(signal.SIGCONT)
             server.kill()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def given_variables() -> dict[str, str]:
+    """Return the settings of the S3 server that this run was given; none without."""
+    if "TEST_S3_BUCKET_NAME" not in os.environ:
+        return {}
+    found = {name: os.environ.get(f"TEST_{name}") for name in _VARIABLES}
+    return {name: value for name, value in found.items() if value}
 
 
 def weed() -> str:

@@ -18,11 +18,17 @@ from psycopg import sql
 
 from tests.e2e.store import environment
 from tests.servers.ports import free_port
+from tests.servers.s3 import given_variables
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
 THREADS = 4
+_PRODUCTION = {
+    "SECRET_KEY": secrets.token_urlsafe(40),
+    "ALLOWED_HOSTS": "localhost,127.0.0.1",
+    "ANONYMOUS_ACCESS": "write",
+}
 
 
 class Server:
@@ -51,6 +57,11 @@ class Server:
     def database_url(self) -> str | None:
         """The PostgreSQL database; None on SQLite."""
         return self._environment.get("DATABASE_URL")
+
+    @property
+    def storage(self) -> str:
+        """The name of the backend."""
+        return "s3" if "S3_BUCKET_NAME" in self._environment else "filesystem"
 
     @property
     def worker(self) -> int:
@@ -118,9 +129,9 @@ class Server:
 
 @contextlib.contextmanager
 def store(folder: Path, **variables: str) -> Iterator[Server]:
-    """Yield a started store with these settings, on PostgreSQL when the run has one."""
+    """Yield a started store with these settings, on the run's PostgreSQL and S3."""
     with _database() as database:
-        server = Server(folder, database | variables)
+        server = Server(folder, database | _bytes() | variables)
         migrated = server.manage("migrate", "--verbosity=0")
         assert migrated.returncode == 0, migrated.stderr
         server.start()
@@ -128,6 +139,13 @@ def store(folder: Path, **variables: str) -> Iterator[Server]:
             yield server
         finally:
             server.kill()
+
+
+def _bytes() -> dict[str, str]:
+    """Return the variables of a place for bytes: the run's bucket, else the folder."""
+    if variables := given_variables():
+        return {**_PRODUCTION, **variables, "S3_PREFIX": secrets.token_hex(8)}
+    return {}
 
 
 @contextlib.contextmanager
@@ -143,9 +161,7 @@ def _database() -> Iterator[dict[str, str]]:
         try:
             yield {
                 "DATABASE_URL": urlsplit(url)._replace(path=f"/{name}").geturl(),
-                "SECRET_KEY": secrets.token_urlsafe(40),
-                "ALLOWED_HOSTS": "localhost,127.0.0.1",
-                "ANONYMOUS_ACCESS": "write",
+                **_PRODUCTION,
             }
         finally:
             connection.execute(

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from objects_app import metrics
-from objects_app.blobs.filesystem import FilesystemBackend
-from objects_app.blobs.layout import storage_key
+from objects_app.blobs.backend import BlobBackend, backend
 from objects_app.errors import (
     BytesMissing,
     NoSuchKey,
@@ -32,6 +30,7 @@ from objects_app.services import objects, verify
 from tests.blobs.bodies import digest
 from tests.client import DataPlane
 from tests.services.store import Store
+from tests.stored import lose, replace, stored_bytes
 
 pytestmark = pytest.mark.django_db
 
@@ -42,18 +41,19 @@ CONTENT = b"content"
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The backend's methods in the order they are called."""
     made: list[str] = []
+    kind = type(backend())
 
     def spy(name: str) -> Callable[..., Any]:
-        original = getattr(FilesystemBackend, name)
+        original = getattr(kind, name)
 
-        def method(self: FilesystemBackend, *arguments: Any, **options: Any) -> Any:
+        def method(self: BlobBackend, *arguments: Any, **options: Any) -> Any:
             made.append(name)
             return original(self, *arguments, **options)
 
         return method
 
     for name in ("write", "open", "stat", "delete", "walk"):
-        monkeypatch.setattr(FilesystemBackend, name, spy(name))
+        monkeypatch.setattr(kind, name, spy(name))
     return made
 
 
@@ -65,10 +65,6 @@ def counted(metric: Any, *labels: str) -> Iterator[list[float]]:
     grown: list[float] = []
     yield grown
     grown.append(counter._value.get() - before)
-
-
-def bytes_of(data_dir: Path, body: bytes = CONTENT) -> Path:
-    return data_dir / storage_key(digest(body))
 
 
 def test_new_content_is_claimed_written_once_and_live(
@@ -119,15 +115,10 @@ def test_after_distrust_an_upload_looks_first(store: Store, calls: list[str]) ->
 
 
 @pytest.mark.parametrize("damage", ["missing", "short"])
-def test_after_distrust_uploading_again_repairs(
-    store: Store, data_dir: Path, damage: str
-) -> None:
+def test_after_distrust_uploading_again_repairs(store: Store, damage: str) -> None:
     store.put("a", CONTENT)
     verify.distrust()
-    if damage == "missing":
-        bytes_of(data_dir).unlink()
-    else:
-        bytes_of(data_dir).write_bytes(CONTENT[:-1])
+    replace(digest(CONTENT), None if damage == "missing" else CONTENT[:-1])
     with counted(metrics.REPAIRS) as repairs:
         store.put("b", CONTENT)
     assert repairs == [1]
@@ -135,9 +126,9 @@ def test_after_distrust_uploading_again_repairs(
     assert store.read("b") == CONTENT
 
 
-def test_reading_bytes_that_are_gone_says_so(store: Store, data_dir: Path) -> None:
+def test_reading_bytes_that_are_gone_says_so(store: Store) -> None:
     store.put("a", CONTENT)
-    bytes_of(data_dir).unlink()
+    lose(digest(CONTENT))
     with pytest.raises(BytesMissing):
         store.read("a")
 
@@ -241,7 +232,7 @@ def test_bytes_that_cannot_be_written_leave_no_object(
     def refuse(*_: object) -> None:
         raise StorageUnavailable("Try again.")
 
-    monkeypatch.setattr(FilesystemBackend, "write", refuse)
+    monkeypatch.setattr(type(store.backend), "write", refuse)
     with pytest.raises(StorageUnavailable):
         store.put("a", CONTENT)
     assert not StoredObject.objects.exists()
@@ -249,13 +240,13 @@ def test_bytes_that_cannot_be_written_leave_no_object(
 
 
 def test_overwriting_and_deleting_leave_the_bytes_to_the_sweep(
-    store: Store, data_dir: Path, calls: list[str]
+    store: Store, calls: list[str]
 ) -> None:
     store.put("a", CONTENT)
     store.put("a", b"other")
     store.delete("a")
     assert calls == ["write", "write"]
-    assert bytes_of(data_dir).read_bytes() == CONTENT
+    assert stored_bytes(digest(CONTENT)) == CONTENT
     assert Blob.objects.filter(condemned_at__isnull=True).count() == 2
 
 

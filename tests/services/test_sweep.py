@@ -12,8 +12,6 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from objects_app import metrics
-from objects_app.blobs.filesystem import FilesystemBackend
-from objects_app.blobs.layout import storage_key
 from objects_app.errors import StorageUnavailable
 from objects_app.models import Blob, Bucket, Segment, StoredObject, Upload, UploadPart
 from objects_app.queries import sql, upkeep
@@ -21,14 +19,11 @@ from objects_app.services import sweep
 from objects_app.services.sweep import Swept
 from tests.blobs.bodies import digest, received
 from tests.services.store import Store
+from tests.stored import stored_digests
 
 pytestmark = pytest.mark.django_db
 
 CONTENT = b"content"
-
-
-def files(data_dir: Path) -> list[str]:
-    return sorted(p.name for p in (data_dir / "objects").rglob("*") if p.is_file())
 
 
 def make_orphan(store: Store, tmp_path: Path, body: bytes = b"orphan") -> str:
@@ -37,7 +32,7 @@ def make_orphan(store: Store, tmp_path: Path, body: bytes = b"orphan") -> str:
     return digest(body)
 
 
-def test_what_is_referred_to_stays(store: Store, data_dir: Path) -> None:
+def test_what_is_referred_to_stays(store: Store) -> None:
     for key in ("a", "b"):
         store.put(key, CONTENT)
     store.delete("a")
@@ -45,23 +40,21 @@ def test_what_is_referred_to_stays(store: Store, data_dir: Path) -> None:
     assert store.read("b") == CONTENT
 
 
-def test_what_nothing_refers_to_goes_row_and_bytes(
-    store: Store, data_dir: Path
-) -> None:
+def test_what_nothing_refers_to_goes_row_and_bytes(store: Store) -> None:
     store.put("a", CONTENT)
     store.put("b", b"kept")
     store.delete("a")
     assert sweep.sweep(grace_seconds=0) == Swept(condemned=1, removed=1, bytes=7)
-    assert files(data_dir) == [digest(b"kept")]
+    assert stored_digests() == [digest(b"kept")]
     assert Blob.objects.get().sha256 == digest(b"kept")
     assert sweep.sweep(grace_seconds=0) == Swept()
 
 
-def test_an_overwritten_content_goes_too(store: Store, data_dir: Path) -> None:
+def test_an_overwritten_content_goes_too(store: Store) -> None:
     store.put("a", CONTENT)
     store.put("a", b"new")
     assert sweep.sweep(grace_seconds=0).removed == 1
-    assert files(data_dir) == [digest(b"new")]
+    assert stored_digests() == [digest(b"new")]
 
 
 @pytest.mark.parametrize("holder", ["segment", "part"])
@@ -83,7 +76,7 @@ def test_a_segment_or_a_part_keeps_its_blob(store: Store, holder: str) -> None:
 
 
 def test_the_grace_lies_between_condemning_and_removing(
-    store: Store, data_dir: Path, settings: Settings
+    store: Store, settings: Settings
 ) -> None:
     settings.SWEEP_GRACE_SECONDS = 1000
     store.put("a", CONTENT)
@@ -91,13 +84,13 @@ def test_the_grace_lies_between_condemning_and_removing(
     assert sweep.sweep() == Swept(condemned=1)
     Blob.objects.update(condemned_at=Now() - timedelta(seconds=990))
     assert sweep.sweep() == Swept()
-    assert files(data_dir) == [digest(CONTENT)]
+    assert stored_digests() == [digest(CONTENT)]
     Blob.objects.update(condemned_at=Now() - timedelta(seconds=1001))
     assert sweep.sweep() == Swept(removed=1, bytes=7)
-    assert files(data_dir) == []
+    assert stored_digests() == []
 
 
-def test_a_claim_is_left_alone_for_an_hour(store: Store, data_dir: Path) -> None:
+def test_a_claim_is_left_alone_for_an_hour(store: Store) -> None:
     sql.claim(sha256=digest(CONTENT), size=7, trust_seconds=1)
     assert sweep.sweep(grace_seconds=0) == Swept()
     Blob.objects.update(created_at=Now() - timedelta(seconds=3601))
@@ -105,9 +98,7 @@ def test_a_claim_is_left_alone_for_an_hour(store: Store, data_dir: Path) -> None
     assert not Blob.objects.exists()
 
 
-def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(
-    store: Store, data_dir: Path
-) -> None:
+def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(store: Store) -> None:
     store.put("a", CONTENT)
     store.put("b", b"other")
     store.delete("a")
@@ -118,7 +109,7 @@ def test_a_dry_run_says_what_there_is_to_do_and_does_nothing(
         condemned=1, removed=2, bytes=12
     )
     assert list(Blob.objects.order_by("id").values()) == before
-    assert len(files(data_dir)) == 2
+    assert len(stored_digests()) == 2
 
 
 def test_a_dry_run_keeps_to_the_grace(store: Store) -> None:
@@ -141,7 +132,7 @@ def test_a_condemned_blob_that_is_referred_to_after_all_is_rescued(
 
 
 def test_a_failing_delete_leaves_the_row_for_the_next_sweeper(
-    store: Store, data_dir: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise StorageUnavailable("Try again.")
@@ -149,11 +140,11 @@ def test_a_failing_delete_leaves_the_row_for_the_next_sweeper(
     store.put("a", CONTENT)
     store.delete("a")
     with monkeypatch.context() as patched:
-        patched.setattr(FilesystemBackend, "delete", refuse)
+        patched.setattr(type(store.backend), "delete", refuse)
         assert sweep.sweep(grace_seconds=0) == Swept(condemned=1, failed=1)
     blob = store.blob(CONTENT)
     assert blob.deleting_since is not None
-    assert files(data_dir) == [digest(CONTENT)]
+    assert stored_digests() == [digest(CONTENT)]
     assert sweep.sweep(grace_seconds=0) == Swept(), "the lease is still running"
     lease = timedelta(seconds=settings.SWEEP_LEASE_SECONDS + 1)
     Blob.objects.update(deleting_since=Now() - lease)
@@ -161,7 +152,7 @@ def test_a_failing_delete_leaves_the_row_for_the_next_sweeper(
 
 
 def test_with_half_the_lease_spent_nothing_more_is_deleted(
-    store: Store, data_dir: Path, settings: Settings
+    store: Store, settings: Settings
 ) -> None:
     store.put("a", CONTENT)
     store.delete("a")
@@ -169,11 +160,11 @@ def test_with_half_the_lease_spent_nothing_more_is_deleted(
     [marked], _ = upkeep.mark(grace_seconds=0, lease_seconds=30, limit=10)
     spent = sweep.lease_clock() - settings.SWEEP_LEASE_SECONDS / 2 - 0.1
     assert sweep.remove(store=store.backend, marked=marked, started=spent) is False
-    assert files(data_dir) == [digest(CONTENT)]
+    assert stored_digests() == [digest(CONTENT)]
     assert Blob.objects.exists()
     now = sweep.lease_clock()
     assert sweep.remove(store=store.backend, marked=marked, started=now) is True
-    assert files(data_dir) == []
+    assert stored_digests() == []
 
 
 def test_a_row_that_another_sweeper_took_over_is_not_dropped(store: Store) -> None:
@@ -245,27 +236,25 @@ def test_the_database_refuses_a_reference_to_bytes_being_removed(
 
 
 def test_bytes_without_a_row_are_removed_once_the_grace_is_over(
-    store: Store, data_dir: Path, tmp_path: Path
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("a", CONTENT)
     orphan = make_orphan(store, tmp_path)
     assert sweep.remove_orphans(grace_seconds=1000) == Swept()
-    past = time.time() - 1001
-    os.utime(data_dir / storage_key(orphan), (past, past))
+    later = store.backend.clock() + timedelta(seconds=1001)
+    monkeypatch.setattr(type(store.backend), "clock", lambda _: later)
     dry = sweep.remove_orphans(grace_seconds=1000, dry_run=True)
     assert dry == Swept(removed=1, bytes=6)
-    assert orphan in files(data_dir)
+    assert orphan in stored_digests()
     assert sweep.remove_orphans(grace_seconds=1000) == Swept(removed=1, bytes=6)
-    assert files(data_dir) == [digest(CONTENT)]
+    assert stored_digests() == [digest(CONTENT)]
     assert Blob.objects.count() == 1
 
 
-def test_a_plain_sweep_leaves_orphans_alone(
-    store: Store, data_dir: Path, tmp_path: Path
-) -> None:
+def test_a_plain_sweep_leaves_orphans_alone(store: Store, tmp_path: Path) -> None:
     orphan = make_orphan(store, tmp_path)
     assert sweep.sweep(grace_seconds=0) == Swept()
-    assert files(data_dir) == [orphan]
+    assert stored_digests() == [orphan]
 
 
 def test_an_orphan_that_is_claimed_meanwhile_is_left_alone(
@@ -291,6 +280,6 @@ def test_an_orphan_that_cannot_be_deleted_is_counted_and_kept_for_later(
         raise StorageUnavailable("Try again.")
 
     orphan = make_orphan(store, tmp_path)
-    monkeypatch.setattr(FilesystemBackend, "delete", refuse)
+    monkeypatch.setattr(type(store.backend), "delete", refuse)
     assert sweep.remove_orphans(grace_seconds=0) == Swept(failed=1)
     assert Blob.objects.get(sha256=orphan).deleting_since is not None

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from django.db.models.functions import Now
 
-from objects_app.blobs.layout import storage_key
 from objects_app.errors import StorageUnavailable
 from objects_app.models import Blob
 from objects_app.queries import sql
@@ -14,6 +13,7 @@ from objects_app.services import verify
 from objects_app.services.verify import Verified
 from tests.blobs.bodies import digest, received
 from tests.services.store import Store
+from tests.stored import lose, replace, stored_bytes, take_storage_away
 
 pytestmark = pytest.mark.django_db
 
@@ -32,17 +32,13 @@ def test_an_empty_store_is_clean(store: Store) -> None:
 
 
 def test_missing_damaged_and_orphaned_bytes_are_told_apart(
-    store: Store, data_dir: Path, tmp_path: Path
+    store: Store, tmp_path: Path
 ) -> None:
     for body in (b"missing", b"flipped", b"shortened", b"sound"):
         store.put(body.decode(), body)
-
-    def path(body: bytes) -> Path:
-        return data_dir / storage_key(digest(body))
-
-    path(b"missing").unlink()
-    path(b"flipped").write_bytes(b"fliqped")
-    path(b"shortened").write_bytes(b"short")
+    lose(digest(b"missing"))
+    replace(digest(b"flipped"), b"fliqped")
+    replace(digest(b"shortened"), b"short")
     with received(b"orphan", tmp_path) as whole:
         store.backend.write(whole.sha256, whole.spool)
     found = verify.verify()
@@ -54,31 +50,27 @@ def test_missing_damaged_and_orphaned_bytes_are_told_apart(
 
 @pytest.mark.parametrize("damage", [b"fliqped", b"short", None])
 def test_what_verify_found_lost_comes_back_with_the_next_upload(
-    store: Store, data_dir: Path, damage: bytes | None
+    store: Store, damage: bytes | None
 ) -> None:
     store.put("a", b"flipped")
-    path = data_dir / storage_key(digest(b"flipped"))
-    path.unlink()
-    if damage is not None:
-        path.write_bytes(damage)
+    replace(digest(b"flipped"), damage)
     lost = verify.verify()
     assert lost.missing + lost.damaged == [digest(b"flipped")]
     assert verify.verify() == lost
     store.put("b", b"flipped")
-    assert path.read_bytes() == b"flipped"
+    assert stored_bytes(digest(b"flipped")) == b"flipped"
     assert verify.verify() == Verified(1, 7, [], [], [])
 
 
 def test_lost_bytes_that_nothing_needs_are_no_loss_but_no_longer_trusted(
-    store: Store, data_dir: Path
+    store: Store,
 ) -> None:
     store.put("a", b"flipped")
     store.delete("a")
-    path = data_dir / storage_key(digest(b"flipped"))
-    path.write_bytes(b"fliqped")
+    replace(digest(b"flipped"), b"fliqped")
     assert verify.verify().damaged == []
     store.put("b", b"flipped")
-    assert path.read_bytes() == b"flipped"
+    assert stored_bytes(digest(b"flipped")) == b"flipped"
 
 
 def test_claims_and_bytes_being_removed_are_not_missed(store: Store) -> None:
@@ -109,10 +101,10 @@ def test_a_blob_that_is_swept_during_the_run_is_not_missed(
 
 
 def test_a_storage_that_is_away_is_not_a_storage_without_bytes(
-    store: Store, data_dir: Path
+    store: Store,
 ) -> None:
     store.put("a", b"content")
-    data_dir.rename(data_dir.with_name("away"))
+    take_storage_away()
     with pytest.raises(StorageUnavailable):
         verify.verify()
 

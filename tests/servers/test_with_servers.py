@@ -1,4 +1,4 @@
-"""`python -m tests.with_postgresql` leaves nothing behind, however it ends."""
+"""`python -m tests.with_servers` leaves nothing behind, however it ends."""
 
 import contextlib
 import os
@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,15 +19,23 @@ from tests.e2e.store import environment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.tooling]
 
-WITH_POSTGRESQL = [sys.executable, "-m", "tests.with_postgresql"]
+WITH_SERVERS = [sys.executable, "-m", "tests.with_servers"]
 SECONDS = 60
+ASK_FOR_BUCKET = """
+import os, urllib.error, urllib.request
+url = os.environ["TEST_S3_ENDPOINT_URL"] + "/" + os.environ["TEST_S3_BUCKET_NAME"]
+try:
+    urllib.request.urlopen(url)
+except urllib.error.HTTPError as answer:
+    print(answer.status, url)
+"""
 
 
 def test_the_command_finds_a_server_and_its_exit_status_is_returned() -> None:
     script = 'test -z "$DATABASE_URL" && echo "$TEST_DATABASE_URL" && exit 7'
 
     ended = subprocess.run(
-        [*WITH_POSTGRESQL, "sh", "-c", script],
+        [*WITH_SERVERS, "sh", "-c", script],
         env=environment(),
         capture_output=True,
         text=True,
@@ -40,7 +50,7 @@ def test_the_command_finds_a_server_and_its_exit_status_is_returned() -> None:
 
 def test_a_server_that_is_given_is_used_as_it_is() -> None:
     ended = subprocess.run(
-        [*WITH_POSTGRESQL, "sh", "-c", 'echo "$TEST_DATABASE_URL"'],
+        [*WITH_SERVERS, "sh", "-c", 'echo "$TEST_DATABASE_URL"'],
         env=environment(TEST_DATABASE_URL="postgres://given"),
         capture_output=True,
         text=True,
@@ -49,6 +59,37 @@ def test_a_server_that_is_given_is_used_as_it_is() -> None:
     )
 
     assert ended.stdout == "postgres://given\n"
+
+
+def test_a_bucket_is_there_when_it_is_asked_for() -> None:
+    ended = subprocess.run(
+        [*WITH_SERVERS, "--s3", sys.executable, "-c", ASK_FOR_BUCKET],
+        env=environment(TEST_DATABASE_URL="postgres://given"),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+
+    status, url = ended.stdout.split()
+    assert status == "403"  # it is there, and knows nobody who does not sign
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url, timeout=5)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--s3"], ["--fast", "true"]])
+def test_what_it_does_not_understand_it_does_not_run(arguments: list[str]) -> None:
+    refused = subprocess.run(
+        [*WITH_SERVERS, *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert refused.returncode == 1
+    assert "COMMAND" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -64,7 +105,7 @@ def test_only_a_durable_server_waits_for_the_disk(
     )
 
     ended = subprocess.run(
-        [*WITH_POSTGRESQL, *durable, sys.executable, "-c", script],
+        [*WITH_SERVERS, *durable, sys.executable, "-c", script],
         env=environment(),
         capture_output=True,
         text=True,
@@ -94,7 +135,7 @@ def test_the_server_ends_with_the_command_that_started_it(
     url_file = tmp_path / "url"
     script = f'echo "$TEST_DATABASE_URL" > {url_file}.new; mv {url_file}.new {url_file}'
     process = subprocess.Popen(
-        [*WITH_POSTGRESQL, "sh", "-c", f"{script}; exec sleep 600"],
+        [*WITH_SERVERS, "sh", "-c", f"{script}; exec sleep 600"],
         env=environment(),
         start_new_session=True,
     )
