@@ -58,7 +58,9 @@ class S3Reader:
             return b""
         with s3_failures():
             data = self._body.read(wanted)
-        self._left -= len(data)
+        if len(data) < wanted:  # only at the end, which came early
+            raise StorageUnavailable(NO_ANSWER)
+        self._left -= wanted
         return data
 
     def close(self) -> None:
@@ -289,8 +291,7 @@ class S3Backend:
 
 def key_prefix(prefix: str) -> str:
     """Return what stands before each key: nothing, or a path that ends in a slash."""
-    path = prefix.strip("/")
-    return f"{path}/" if path else ""
+    return "".join(f"{name}/" for name in prefix.split("/") if name)
 
 
 def _delete_seconds() -> float:
