@@ -200,5 +200,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},  # what clients do wrong is their answer
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "botocore": {"level": "WARNING"},  # below it shows signatures
+        "urllib3": {"level": "ERROR"},  # and this one URLs
     },
 }
