@@ -109,9 +109,10 @@ if config.database_url:
     DATABASES = {"default": dict(dj_database_url.parse(config.database_url))}
     DATABASES["default"]["ENGINE"] = "objectstore.postgresql"
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = not config.database_prepare
     DATABASES["default"]["OPTIONS"] = {
         "server_side_binding": True,
-        "prepare_threshold": 2,
+        "prepare_threshold": 2 if config.database_prepare else None,
         "connect_timeout": 4,
         "tcp_user_timeout": 8000,
         "keepalives_idle": 10,
@@ -131,8 +132,14 @@ else:
 DATABASES["default"]["CONN_MAX_AGE"] = None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Applied by wsgi.py to requests only: a migration or a recount may take hours.
+DATABASE_PREPARE = config.database_prepare
+DATABASE_POOL_SIZE = config.database_pool_size
+
+# Applied by wsgi.py to requests only: a migration or a recount may take hours. The
+# second is for a server that does not keep the first, or may not be told it.
 STATEMENT_TIMEOUT_MS = 8000
+ANSWER_SECONDS = 8.5
+POOL_TIMEOUT_SECONDS = 4
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}

@@ -46,16 +46,39 @@ class DataPlaneHandler(WSGIHandler):
         return answer
 
 
-def _limit_statements() -> None:
-    """Give requests a time limit in PostgreSQL; others may take hours."""
+def _limit_the_database() -> None:
+    """Give requests their time limits and their pool; commands may take hours.
+
+    Nothing is asked of the session where it may be a pooler's in transaction mode: such
+    a one refuses the startup parameter, and would hand a SET to somebody else.
+    """
     database = settings.DATABASES["default"]
-    if database["ENGINE"].endswith("postgresql"):
-        limit = f"-c statement_timeout={settings.STATEMENT_TIMEOUT_MS}"
-        given = database["OPTIONS"].get("options", "")
-        database["OPTIONS"]["options"] = f"{limit} {given}".rstrip()
+    if not database["ENGINE"].endswith("postgresql"):
+        return
+    from objectstore.postgresql.connection import Connection  # noqa: PLC0415 else unused
+
+    options = database["OPTIONS"]
+    options["answer_seconds"] = settings.ANSWER_SECONDS
+    if settings.DATABASE_PREPARE:
+        limits = (
+            f"-c statement_timeout={settings.STATEMENT_TIMEOUT_MS}"
+            f" -c idle_in_transaction_session_timeout={settings.STATEMENT_TIMEOUT_MS}"
+        )
+        options["options"] = f"{limits} {options.get('options', '')}".rstrip()
+    if settings.DATABASE_POOL_SIZE:
+        database["CONN_MAX_AGE"] = 0
+        database["CONN_HEALTH_CHECKS"] = False  # our own is without a round trip
+        options["pool"] = {
+            "connection_class": Connection,
+            "min_size": 0,
+            "max_size": settings.DATABASE_POOL_SIZE,
+            "timeout": settings.POOL_TIMEOUT_SECONDS,
+            # While an attempt waits for its next try, nobody else connects.
+            "reconnect_timeout": 1,
+        }
 
 
-_limit_statements()
+_limit_the_database()
 preload()
 _console = WSGIHandler()
 _data_plane = DataPlaneHandler()

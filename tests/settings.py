@@ -1,7 +1,8 @@
 """Settings of the tests: nothing of the developer's own store, environment or `.env`.
 
-TEST_DATABASE_URL chooses PostgreSQL, TEST_S3_BUCKET_NAME S3 (`python -m
-tests.with_servers` sets them).
+TEST_DATABASE_URL chooses PostgreSQL, TEST_DATABASE_PREPARE whether what leads there
+keeps prepared statements, TEST_S3_BUCKET_NAME S3 (`python -m tests.with_servers` sets
+them).
 """
 
 import atexit
@@ -29,6 +30,7 @@ def _remove_data_dir() -> None:
 os.environ |= {"ENV_FILE": os.devnull, "DATA_DIR": _data_dir, "NODE_ID": "test-node"}
 if url := os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = url
+    os.environ["DATABASE_PREPARE"] = os.environ.get("TEST_DATABASE_PREPARE", "true")
 if s3 := given_variables():
     os.environ |= {**s3, "S3_PREFIX": f"tests-{secrets.token_hex(4)}"}
 if url or s3:

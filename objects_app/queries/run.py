@@ -54,8 +54,11 @@ def _run(statement: str, parameters: Parameters, read: Callable[[Any], Any]) -> 
     with database.wrap_database_errors:
         if database.vendor == "postgresql":
             cursor = database.statement_cursor  # type: ignore[attr-defined]
-            cursor.execute(statement, parameters)
-            return read(cursor)
+            try:
+                cursor.execute(statement, parameters)
+                return read(cursor)
+            finally:
+                database.release()  # type: ignore[attr-defined]
         statement = _for_sqlite(statement, named=isinstance(parameters, Mapping))
         cursor = database.connection.execute(statement, parameters)
         try:

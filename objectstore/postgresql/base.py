@@ -3,39 +3,46 @@
 A backend of Django's is a package with a module of this name (DATABASES ENGINE).
 """
 
-import select
 from typing import Any
 
 from django.db.backends.postgresql import base
-from psycopg.types.datetime import TimestamptzLoader
+from psycopg import IsolationLevel
+
+from objectstore.postgresql.connection import Connection
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Checks an idle connection without a round trip, and keeps one plain cursor.
-
-    `statement_cursor` is for statements whose rows are read at once. It reads times by
-    psycopg's C, in the session's zone, which Django sets to UTC; Django's own reader of
-    times is Python, and a cursor of its own for each statement costs as much again.
-    """
+    """Hands out connections of our own class, from Django's pool when there is one."""
 
     statement_cursor: Any = None
 
-    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Connect, and open the cursor that lives as long as the connection."""
-        connection = super().get_new_connection(conn_params)
-        self.statement_cursor = connection.cursor()
-        self.statement_cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Connection:
+        """Connect, or take a connection from the pool that is not dead.
+
+        The pool's own check is a round trip, and gives up after three dead ones, fewer
+        than a restart of the server leaves behind.
+        """
+        if self.pool is None:
+            self.isolation_level = IsolationLevel.READ_COMMITTED  # the protocol needs it
+            connection = Connection.connect(**conn_params)
+        else:
+            connection = super().get_new_connection(conn_params)
+            while not connection.alive():
+                connection.close()
+                self.pool.putconn(connection)
+                connection = super().get_new_connection(conn_params)
+        self.statement_cursor = connection.statement_cursor
         return connection
 
     def is_usable(self) -> bool:
-        """Whether the server is still there.
+        """Whether the server is still there (see Connection.alive)."""
+        return self.connection is not None and self.connection.alive()
 
-        A server that goes away closes the connection, which makes it readable. Only
-        then is `SELECT 1` worth its time: asked before every request it would double
-        the statements of a GET.
+    def release(self) -> None:
+        """Give a pool its connection back as soon as no transaction needs it.
+
+        A request may move bytes for minutes between two statements, and with a pool
+        there are fewer connections than requests.
         """
-        if self.connection is None or self.connection.closed:
-            return False
-        poll = select.poll()
-        poll.register(self.connection.fileno(), select.POLLIN)
-        return not poll.poll(0) or bool(super().is_usable())
+        if not self.in_atomic_block and self.pool is not None:
+            self.close()
