@@ -25,7 +25,11 @@ from objects_app.rest import problems
 from objects_app.services import objects
 from tests.blobs.bodies import Failing
 from tests.client import Answer, DataPlane
-from tests.rest.postgresql import another_connection
+from tests.rest.postgresql import (
+    another_connection,
+    own_session,
+    wait_until_nobody_waits,
+)
 from tests.rest.problem import assert_problem
 from tests.servers.ports import free_port
 from tests.stored import lose, take_storage_away
@@ -461,6 +465,7 @@ def test_a_postgresql_that_refuses_connections_is_503(data_plane: DataPlane) -> 
 
 
 @pytest.mark.postgresql_only
+@own_session
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_postgresql_cut_is_replaced_unnoticed(
     data_plane: DataPlane,
@@ -475,6 +480,7 @@ def test_a_connection_that_postgresql_cut_is_replaced_unnoticed(
 
 
 @pytest.mark.postgresql_only
+@own_session
 @pytest.mark.django_db(transaction=True)
 def test_a_postgresql_that_does_not_answer_in_time_is_503(
     data_plane: DataPlane,
@@ -497,6 +503,28 @@ def test_a_postgresql_that_does_not_answer_in_time_is_503(
 
 
 @pytest.mark.postgresql_only
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_keeps_no_limit_of_its_own_is_given_up_and_told(
+    data_plane: DataPlane,
+) -> None:
+    """As behind a pooler in transaction mode, which cannot be asked for one."""
+    data_plane.put(PATH, b"before")
+    options = {**connection.settings_dict["OPTIONS"], "answer_seconds": 0.2}
+    with (
+        database_settings(OPTIONS=options),
+        another_connection() as other,
+        other.transaction(),
+    ):
+        other.execute("LOCK TABLE stored_object IN ACCESS EXCLUSIVE MODE")
+        for answer in (data_plane.get(PATH), data_plane.put(PATH, b"after")):
+            assert_unavailable(answer, "database_unavailable")
+        wait_until_nobody_waits()
+    assert data_plane.get(PATH).body == b"before"
+    assert data_plane.put(PATH, b"after").status == 200
+
+
+@pytest.mark.postgresql_only
+@own_session
 @pytest.mark.django_db(transaction=True)
 def test_a_postgresql_that_only_reads_refuses_writes_with_503(
     data_plane: DataPlane,
