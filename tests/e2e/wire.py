@@ -41,6 +41,10 @@ class Wire:
     ) -> None:
         self._socket.close()
 
+    def fileno(self) -> int:
+        """Return the socket's descriptor, for select."""
+        return self._socket.fileno()
+
     def say(self, data: bytes) -> Self:
         """Send bytes as they are."""
         self._socket.sendall(data)

@@ -45,8 +45,8 @@ class Server:
             NODE_ID="node-e2e",
             WEB_CONCURRENCY="1",
             WEB_THREADS=str(THREADS),
-            **variables,
         )
+        self._environment |= variables
         self._gunicorn: subprocess.Popen[bytes] | None = None
 
     @property
@@ -130,15 +130,28 @@ class Server:
 @contextlib.contextmanager
 def store(folder: Path, **variables: str) -> Iterator[Server]:
     """Yield a started store with these settings, on the run's PostgreSQL and S3."""
-    with _database() as database:
-        server = Server(folder, database | _bytes() | variables)
-        migrated = server.manage("migrate", "--verbosity=0")
-        assert migrated.returncode == 0, migrated.stderr
-        server.start()
-        try:
-            yield server
-        finally:
-            server.kill()
+    with _database() as database, _started(folder, database | variables) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def store_on(url: str, folder: Path, **variables: str) -> Iterator[Server]:
+    """Yield a started store with these settings on this PostgreSQL database."""
+    database = {"DATABASE_URL": url, **_PRODUCTION}
+    with _started(folder, database | variables) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _started(folder: Path, variables: dict[str, str]) -> Iterator[Server]:
+    server = Server(folder, _bytes() | variables)
+    migrated = server.manage("migrate", "--verbosity=0")
+    assert migrated.returncode == 0, migrated.stderr
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
 
 
 def _bytes() -> dict[str, str]:
@@ -155,15 +168,19 @@ def _database() -> Iterator[dict[str, str]]:
     if url is None:
         yield {}
         return
+    with new_database(url) as new:
+        yield {"DATABASE_URL": new, **_PRODUCTION}
+
+
+@contextlib.contextmanager
+def new_database(url: str) -> Iterator[str]:
+    """Yield the URL of a new, empty database beside the one of this URL."""
     name = f"objectstore_e2e_{secrets.token_hex(6)}"
+    new = sql.Identifier(name)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield {
-                "DATABASE_URL": urlsplit(url)._replace(path=f"/{name}").geturl(),
-                **_PRODUCTION,
-            }
-        finally:
-            connection.execute(
-                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(new))
+    try:
+        yield urlsplit(url)._replace(path=f"/{name}").geturl()
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(new))
