@@ -270,9 +270,13 @@ class JournalWatermark(models.Model):
 
 
 class Node(models.Model):
-    """A node that is there, or was: `seen_at` is its last heartbeat."""
+    """A node that is there, or was: `seen_at` is its last heartbeat.
+
+    `instance` is new with each start, so that two nodes of one name can be told apart.
+    """
 
     node_id = models.CharField(max_length=128, primary_key=True)
+    instance = models.CharField(max_length=32)
     version = models.CharField(max_length=64)
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())

@@ -1,9 +1,11 @@
 """gunicorn's configuration; the numbers come from objectstore.config."""
 
 import os
+import secrets
 import socket
 import struct
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,10 @@ control_socket_disable = True
 # The heartbeat is a file that is touched each second: in memory where there is one.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None  # noqa: S108
 
+# This node since this start, the same in all its processes.
+instance = secrets.token_hex(8)
+started = time.monotonic()
+
 accesslog = None
 loglevel = "warning"
 
@@ -87,3 +93,17 @@ def post_fork(_server: Any, worker: Any) -> None:
     core = getattr(worker, "core", None)
     if core is not None:
         os.sched_setaffinity(0, {core})
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start the heartbeat: threads do not survive a fork, so not before it."""
+    from objects_app.ops.heartbeat import Heartbeat  # noqa: PLC0415 Django is set up now
+
+    worker.heartbeat = Heartbeat(instance=instance, since=started)
+    worker.heartbeat.start()
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Stop it; a worker that did not come so far has none."""
+    if (heartbeat := getattr(worker, "heartbeat", None)) is not None:
+        heartbeat.stop()

@@ -4,11 +4,12 @@ from typing import Any
 
 import dj_database_url
 
-from objectstore import secret_key
+from objectstore import __version__, secret_key
 from objectstore.config import BASE_DIR, Config
 
 config = Config.load()
 
+VERSION = __version__
 NODE_ID = config.node_id
 PORT = config.port
 BIND = config.host

@@ -17,9 +17,9 @@ PATH = "/buckets/words/objects/hello"
 OFTEN = 4
 
 
-def ask(question: str) -> list[tuple[Any, ...]]:
+def ask(question: str, *values: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(question)
+        cursor.execute(question, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 
@@ -31,7 +31,9 @@ def test_keys_are_compared_as_bytes(column: str) -> None:
     table, name = column.split(".")
     assert ask(
         "SELECT collation_name FROM information_schema.columns"
-        f" WHERE table_name = '{table}' AND column_name = '{name}'"
+        " WHERE table_name = %s AND column_name = %s",
+        table,
+        name,
     ) == [("C",)]
 
 
@@ -64,7 +66,8 @@ def test_a_hot_statement_is_prepared_with_its_values_bound_on_the_server(
         data_plane.delete(PATH)
     prepared = ask(
         "SELECT parameter_types::text FROM pg_prepared_statements"
-        f" WHERE NOT from_sql AND statement LIKE '%{part}%$1%'"
+        " WHERE NOT from_sql AND statement LIKE %s",
+        f"%{part}%$1%",
     )
     assert prepared
     assert ("{}",) not in prepared

@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
             name='Node',
             fields=[
                 ('node_id', models.CharField(max_length=128, primary_key=True, serialize=False)),
+                ('instance', models.CharField(max_length=32)),
                 ('version', models.CharField(max_length=64)),
                 ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),

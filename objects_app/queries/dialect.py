@@ -83,6 +83,9 @@ class Upkeep(Protocol):
     def adopt_orphan(self, *, sha256: str, size: int) -> Marked | None:
         """Insert bytes without a row as condemned and deleting. None: it has a row."""
 
+    def take_lease(self, *, name: str, holder: str, seconds: float) -> bool:
+        """Take or renew a lease; False: somebody else has it."""
+
     def fold_journal(self) -> int:
         """Add the journal's settled rows to the totals; return how many."""
 

@@ -106,6 +106,24 @@ def adopt_orphan(*, sha256: str, size: int) -> Marked | None:
     return Marked(*row) if row else None
 
 
+_TAKE_LEASE = """
+INSERT INTO lease (name, holder, expires_at)
+VALUES (%(name)s, %(holder)s,
+  clock_timestamp() + make_interval(secs => %(seconds)s::float8))
+ON CONFLICT (name) DO UPDATE
+  SET holder = excluded.holder, expires_at = excluded.expires_at
+  WHERE lease.holder = excluded.holder OR lease.expires_at <= clock_timestamp()
+RETURNING holder
+"""
+
+
+def take_lease(*, name: str, holder: str, seconds: float) -> bool:
+    """See Upkeep.take_lease. Of many at once the row's lock lets one in after another,
+    and each looks at the row that the one before it wrote."""
+    parameters = {"name": name, "holder": holder, "seconds": seconds}
+    return run.row(_TAKE_LEASE, parameters) is not None
+
+
 _WATERMARK = "coalesce((SELECT position FROM journal_watermark WHERE id = 1), 0)"
 
 # Rows below xmin are settled: committed and in this snapshot, or rolled back.

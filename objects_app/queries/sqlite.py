@@ -33,6 +33,11 @@ def ago(parameter: str) -> str:
     return f"strftime('{_TIME}', 'now', '-' || %({parameter})s || ' seconds')"
 
 
+def ahead(parameter: str) -> str:
+    """Return the time that many seconds from now, the seconds a parameter."""
+    return f"strftime('{_TIME}', 'now', '+' || %({parameter})s || ' seconds')"
+
+
 def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | None:
     """See Dialect.create_bucket."""
     with transaction.atomic():

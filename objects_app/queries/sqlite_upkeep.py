@@ -6,7 +6,7 @@ from django.db import transaction
 
 from objects_app.queries import run
 from objects_app.queries.rows import Marked
-from objects_app.queries.sqlite import NOW, ago
+from objects_app.queries.sqlite import NOW, ago, ahead
 
 _REFERRED = """(
     EXISTS (SELECT 1 FROM stored_object WHERE blob_id = blob.id)
@@ -98,6 +98,20 @@ def adopt_orphan(*, sha256: str, size: int) -> Marked | None:
         {"sha256": sha256, "size": size},
     )
     return Marked(*row) if row else None
+
+
+def take_lease(*, name: str, holder: str, seconds: float) -> bool:
+    """See Upkeep.take_lease."""
+    row = run.row(
+        "INSERT INTO lease (name, holder, expires_at)"
+        f" VALUES (%(name)s, %(holder)s, {ahead('seconds')})"
+        " ON CONFLICT (name) DO UPDATE"
+        " SET holder = excluded.holder, expires_at = excluded.expires_at"
+        f" WHERE lease.holder = excluded.holder OR lease.expires_at <= {NOW}"
+        " RETURNING holder",
+        {"name": name, "holder": holder, "seconds": seconds},
+    )
+    return row is not None
 
 
 _WATERMARK = "coalesce((SELECT position FROM journal_watermark WHERE id = 1), 0)"

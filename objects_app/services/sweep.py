@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import takewhile
 from typing import NamedTuple
 
 from django.conf import settings
@@ -52,12 +53,13 @@ def sweep(
     """Condemn what nothing refers to; remove what has been condemned long enough.
 
     `progress` is told how many blobs were removed each time; `stop` is asked between
-    blobs.
+    windows and batches.
     """
     grace = settings.SWEEP_GRACE_SECONDS if grace_seconds is None else grace_seconds
     if dry_run:
         return _foresee(grace)
-    condemned = sum(condemn_window(above_id=start) for start in _windows())
+    windows = takewhile(lambda _: not stop(), _windows())
+    condemned = sum(condemn_window(above_id=start) for start in windows)
     done = remove_condemned(grace_seconds=grace, progress=progress, stop=stop)
     spools = backend().clear_spool(older_than_seconds=SPOOL_AGE_SECONDS)
     return done._replace(condemned=condemned, spools=spools)

@@ -22,14 +22,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
         The pool's own check is a round trip, and gives up after three dead ones, fewer
         than a restart of the server leaves behind.
         """
-        if self.pool is None:
-            self.isolation_level = IsolationLevel.READ_COMMITTED  # the protocol needs it
+        pool = self.pool  # type: ignore[attr-defined]  # the stubs lag behind
+        if pool is None:
+            # What the protocol needs, whatever DATABASE_URL says.
+            self.isolation_level = IsolationLevel.READ_COMMITTED
             connection = Connection.connect(**conn_params)
         else:
             connection = super().get_new_connection(conn_params)
             while not connection.alive():
                 connection.close()
-                self.pool.putconn(connection)
+                pool.putconn(connection)
                 connection = super().get_new_connection(conn_params)
         self.statement_cursor = connection.statement_cursor
         return connection
@@ -44,5 +46,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
         A request may move bytes for minutes between two statements, and with a pool
         there are fewer connections than requests.
         """
-        if not self.in_atomic_block and self.pool is not None:
+        if self.settings_dict["OPTIONS"].get("pool") and not self.in_atomic_block:
             self.close()

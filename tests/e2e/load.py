@@ -11,7 +11,7 @@ SECONDS = 30.0
 
 
 class Answered(NamedTuple):
-    """One request: when it was sent and answered, and with which status (0: cut off)."""
+    """When a request was sent and answered, and with which status (0: cut off)."""
 
     sent: float
     answered: float

@@ -22,6 +22,7 @@ pytestmark = [
 ]
 
 CLIENTS = 8
+OBJECT = "/buckets/load/objects/a"
 SECONDS = 600
 
 
@@ -83,7 +84,7 @@ def test_only_requests_in_flight_fail_when_the_server_behind_it_restarts(
         store_on(through, tmp_path, DATABASE_PREPARE="false") as server,
         Wire(server.port) as wire,
     ):
-        assert wire.ask("PUT", "/buckets/load/objects/a", body=b"a").hear().status == 201
+        assert wire.ask("PUT", OBJECT, body=b"a").hear().status == 201
         database.stop()
         database.start()
         with Load(server.port, clients=1) as load:
@@ -92,7 +93,8 @@ def test_only_requests_in_flight_fail_when_the_server_behind_it_restarts(
 
 
 @pytest.mark.skipif(
-    program() is not None and _version() >= (1, 20), reason="it may be told to ignore it"
+    program() is not None and _version() >= (1, 20),
+    reason="it knows the parameter",
 )
 def test_a_store_that_was_not_told_of_it_is_not_ready(
     database: PostgreSQL, tmp_path: Path

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -34,12 +35,12 @@ def pgbouncer(url: str, *, server_connections: int = 20) -> Iterator[str]:
     found = program()
     if found is None:
         raise FileNotFoundError(MISSING)
-    home = Path(tempfile.mkdtemp(prefix="objectstore-pgbouncer-", dir="/tmp"))  # noqa: S108
+    home = Path(tempfile.mkdtemp(prefix="objectstore-pgbouncer-", dir="/tmp"))
     process: subprocess.Popen[bytes] | None = None
     try:
         port = free_port()
         _configure(home, url, port, server_connections)
-        options = {}
+        options: dict[str, Any] = {}
         if os.geteuid() == 0:  # it refuses to be root
             nobody = pwd.getpwnam("nobody")
             for path in (home, *home.iterdir()):

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from tests.e2e.store import environment
 from tests.servers.ports import free_port
+from tests.servers.postgresql import stop_with_parent
 from tests.servers.s3 import given_variables
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,6 +82,20 @@ class Server:
             text=True,
             check=False,
         )
+
+    def begin(
+        self, *arguments: str, log: Path, **variables: str
+    ) -> "subprocess.Popen[bytes]":
+        """Start a management command that goes on, its output in `log`."""
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, ROOT / "manage.py", *arguments],
+                cwd=ROOT,
+                env=self._environment | variables,
+                stdout=output,
+                stderr=output,
+                preexec_fn=stop_with_parent,  # noqa: PLW1509 - no threads run yet
+            )
 
     def start(self) -> None:
         """Start, and return when it answers; fail with its log when it does not."""

@@ -1,20 +1,24 @@
-"""manage.py worker: sweep and fold on a schedule."""
+"""manage.py worker: sweep and fold on a schedule, if no other worker does."""
 
 import signal
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from objects_app.services import journal, sweep
+from objects_app.services import journal, nodes, sweep
+from objects_app.services.leadership import Leadership
 from objects_app.services.schedule import Task, run
+
+_PRUNE_SECONDS = 3600.0
 
 
 class Command(BaseCommand):
     """Keep house until told to stop (SIGTERM or Ctrl-C)."""
 
-    help = "Fold the journal and sweep on a schedule, until stopped."
+    help = "Fold the journal and sweep on a schedule, until stopped; one of many leads."
 
     def handle(self, **options: Any) -> str:
         """Run until a signal; the step under way is finished first."""
@@ -27,20 +31,23 @@ class Command(BaseCommand):
             f"{settings.SWEEP_INTERVAL_SECONDS:g} s."
         )
         self.stdout.flush()
-        run(
-            stop=stop,
-            tasks=[
-                Task("fold", settings.FOLD_INTERVAL_SECONDS, journal.fold),
-                Task(
-                    "sweep",
-                    settings.SWEEP_INTERVAL_SECONDS,
-                    lambda: sweep.sweep(stop=stop.is_set),
-                ),
-                Task(
-                    "removal",
-                    settings.SWEEP_LEASE_SECONDS,
-                    lambda: sweep.remove_condemned(stop=stop.is_set),
-                ),
-            ],
+        leadership = Leadership(
+            node_id=settings.NODE_ID, seconds=settings.LEADER_LEASE_SECONDS, stop=stop
         )
+        tasks = _tasks(lambda: stop.is_set() or not leadership.holds())
+        for over in leadership.terms():
+            run(stop=over, tasks=tasks)
         return "Worker stopped."
+
+
+def _tasks(stop: Callable[[], bool]) -> list[Task]:
+    return [
+        Task("fold", settings.FOLD_INTERVAL_SECONDS, journal.fold),
+        Task("sweep", settings.SWEEP_INTERVAL_SECONDS, lambda: sweep.sweep(stop=stop)),
+        Task(
+            "removal",
+            settings.SWEEP_LEASE_SECONDS,
+            lambda: sweep.remove_condemned(stop=stop),
+        ),
+        Task("pruning", _PRUNE_SECONDS, nodes.prune),
+    ]

@@ -1,0 +1,61 @@
+"""The heartbeat of a gunicorn process: a thread beside the requests, not among them."""
+
+import logging
+import threading
+import time
+
+from django.conf import settings
+from django.db import connection
+
+from objects_app.services import nodes
+from objects_app.services.schedule import Task, run
+
+logger = logging.getLogger(__name__)
+
+JOIN_SECONDS = 1.0
+
+
+class Heartbeat:
+    """Beats from `start` to `stop`. To be started after the fork, in each process.
+
+    `instance` and `since` (of time.monotonic) are the node's, alike in its processes.
+    """
+
+    def __init__(self, *, instance: str, since: float) -> None:
+        self._node = nodes.Identity(settings.NODE_ID, instance, settings.VERSION)
+        self._since = since
+        self._known = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=run,
+            kwargs={
+                "tasks": [Task("heartbeat", settings.HEARTBEAT_SECONDS, self.beat)],
+                "stop": self._stop,
+            },
+            name="heartbeat",
+            daemon=True,
+        )
+
+    def start(self) -> None:
+        """Begin; the first beat comes at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, waiting a second at most for a beat under way."""
+        self._stop.set()
+        self._thread.join(JOIN_SECONDS)
+
+    def beat(self) -> None:
+        """Write the row once, on a connection that lives no longer than that."""
+        try:
+            another = nodes.heartbeat(
+                node=self._node, uptime_seconds=time.monotonic() - self._since
+            )
+        finally:
+            connection.close()
+        if another and self._known:
+            logger.warning(
+                "Another node runs as NODE_ID=%s: give each a name of its own.",
+                self._node.node_id,
+            )
+        self._known = True
