@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -49,7 +50,7 @@ class Config(BaseSettings):
     database_prepare: bool = Field(
         True,
         description="Prepare statements on the server. `false` behind a PgBouncer "
-        "before 1.21 in transaction mode.",
+        "before 1.22 in transaction mode.",
     )
     database_pool_size: int = Field(
         0,
@@ -295,6 +296,14 @@ class Config(BaseSettings):
                 "DATABASE_URL or S3_BUCKET_NAME needs ALLOWED_HOSTS, the names clients "
                 "use for this server: ALLOWED_HOSTS=store.example.com,localhost"
             )
+
+
+def load_or_exit() -> Config:
+    """Load for a program: what is wrong is one sentence on stderr, not a traceback."""
+    try:
+        return Config.load()
+    except ImproperlyConfigured as error:
+        sys.exit(f"objectstore: {error}")
 
 
 def is_loopback(address: str) -> bool:

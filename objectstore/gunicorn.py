@@ -13,9 +13,9 @@ from typing import Any
 # gunicorn loads this file by its path, from wherever its own script lies.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from objectstore.config import Config
+from objectstore.config import load_or_exit
 
-options = Config.load()
+options = load_or_exit()
 
 wsgi_app = "objectstore.wsgi:application"
 bind = [options.address]

@@ -12,7 +12,7 @@ import sys
 import honcho.manager
 from honcho.environ import parse_procfile
 
-from objectstore.config import BASE_DIR, Config
+from objectstore.config import BASE_DIR, load_or_exit
 
 # What a process needs to end after its last request has had its grace.
 MARGIN_SECONDS = 5
@@ -21,7 +21,8 @@ _STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
 
 def main() -> int:
     """Return the exit status: 0 when a signal asked for the end."""
-    honcho.manager.KILL_WAIT = Config.load().graceful_timeout_seconds + MARGIN_SECONDS
+    options = load_or_exit()
+    honcho.manager.KILL_WAIT = options.graceful_timeout_seconds + MARGIN_SECONDS
     manager = honcho.manager.Manager()
     # A closed terminal must not leave a store behind that nobody sees.
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))

@@ -167,6 +167,38 @@ def test_sigterm_lets_requests_in_flight_finish(tmp_path: Path) -> None:
             assert wire.ask("GET", f"{OBJECTS}/a").hear().body == body
 
 
+def test_idle_connections_do_not_delay_the_end(tmp_path: Path) -> None:
+    with (
+        store(tmp_path) as server,
+        Wire(server.port) as used,
+        Wire(server.port) as silent,
+    ):
+        used.ask("PUT", f"{OBJECTS}/a", body=b"a").hear()
+        started = time.monotonic()
+        server.terminate()
+        assert server.wait() == 0
+        assert time.monotonic() - started < 20  # of the 30 that requests have
+        assert used.closed()
+        assert silent.closed()
+
+
+def test_a_client_that_stalls_cannot_hold_the_end_beyond_the_grace(
+    tmp_path: Path,
+) -> None:
+    grace = 2
+    with store(tmp_path, GRACEFUL_TIMEOUT_SECONDS=str(grace)) as server:
+        with Wire(server.port) as stalled, Wire(server.port) as slow:
+            stalled.ask("PUT", f"{OBJECTS}/a", "Content-Length: 1000").say(b"some")
+            slow.say(b"PUT /buckets/process/obj")
+            started = time.monotonic()
+            server.terminate()
+            server.wait()
+            assert grace - 1 < time.monotonic() - started < grace + 3
+        server.start()
+        with Wire(server.port) as wire:
+            assert wire.ask("GET", f"{OBJECTS}/a").hear().status == 404
+
+
 def _wait_until_nobody_is_let_in(port: int) -> None:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
