@@ -10,6 +10,7 @@ from typing import Any, Self
 import pytest
 from gunicorn.app.wsgiapp import WSGIApplication
 
+from objects_app.ops.heartbeat import Heartbeat
 from objectstore.config import BASE_DIR
 
 FILE = str(BASE_DIR / "objectstore" / "gunicorn.py")
@@ -132,3 +133,30 @@ def test_each_worker_gets_a_core_and_its_successor_the_free_one(
     spawn(3)
 
     assert pinned == [{4}, {7}, {4}]
+
+
+def test_a_process_beats_from_its_start_to_its_end(
+    load: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    for name in ("start", "stop"):
+        monkeypatch.setattr(Heartbeat, name, lambda _, name=name: told.append(name))
+    cfg, worker = load(), SimpleNamespace()
+
+    cfg.worker_exit(SimpleNamespace(), worker)  # it had not come so far
+    cfg.post_worker_init(worker)
+    cfg.worker_exit(SimpleNamespace(), worker)
+
+    assert told == ["start", "stop"]
+
+
+def test_the_processes_of_a_node_beat_as_one(load: Callable[..., Any]) -> None:
+    cfg, one, other = load(), SimpleNamespace(), SimpleNamespace()
+    beats: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Heartbeat, "start", lambda heart: beats.append(heart))
+        cfg.post_worker_init(one)
+        cfg.post_worker_init(other)
+
+    assert one.heartbeat._node == other.heartbeat._node
+    assert beats == [one.heartbeat, other.heartbeat]

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from objects_app.models import Lease
 from objects_app.queries import upkeep
-from objects_app.services import leadership
 from objects_app.services.leadership import NAME, Leadership
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -64,7 +63,7 @@ class Worker:
             self.leading.set()
             over.wait()
             self.leading.clear()
-        leadership.connection.close()
+        connection.close()
 
     def end(self) -> None:
         self.stop.set()
