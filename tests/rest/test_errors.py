@@ -518,7 +518,7 @@ def test_a_server_that_keeps_no_limit_of_its_own_is_given_up_and_told(
         other.execute("LOCK TABLE stored_object IN ACCESS EXCLUSIVE MODE")
         for answer in (data_plane.get(PATH), data_plane.put(PATH, b"after")):
             assert_unavailable(answer, "database_unavailable")
-        wait_until_nobody_waits()
+        wait_until_nobody_waits(seconds=3)  # PostgreSQL itself is told 8
     assert data_plane.get(PATH).body == b"before"
     assert data_plane.put(PATH, b"after").status == 200
 
