@@ -13,6 +13,8 @@ from typing import Any
 # gunicorn loads this file by its path, from wherever its own script lies.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from django.apps import apps
+
 from objectstore.config import load_or_exit
 
 options = load_or_exit()
@@ -97,6 +99,8 @@ def post_fork(_server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Start the heartbeat: threads do not survive a fork, so not before it."""
+    if not apps.ready:  # another application than the store, as in the bench
+        return
     from objects_app.ops.heartbeat import Heartbeat  # noqa: PLC0415 Django is set up now
 
     worker.heartbeat = Heartbeat(instance=instance, since=started)

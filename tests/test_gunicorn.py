@@ -158,3 +158,14 @@ def test_the_processes_of_a_node_beat_as_one(load: Callable[..., Any]) -> None:
         cfg.post_worker_init(other)
 
     assert one.heartbeat._node == other.heartbeat._node
+
+
+def test_another_application_than_the_store_does_not_beat(
+    load: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("django.apps.apps.ready", False)
+    worker = SimpleNamespace()
+
+    load().post_worker_init(worker)
+
+    assert not hasattr(worker, "heartbeat")
