@@ -42,7 +42,7 @@ def _version() -> tuple[int, ...]:
 def test_the_data_plane_and_its_races_pass_their_own_tests_through_it() -> None:
     ended = subprocess.run(
         [
-            *(sys.executable, "-m", "tests.with_postgresql", "--pgbouncer"),
+            *(sys.executable, "-m", "tests.with_servers", "--pgbouncer"),
             *(sys.executable, "-m", "pytest", "--reuse-db", "-q", "--no-header"),
             *("-p", "no:cacheprovider"),
             *("tests/rest", "tests/races/test_races.py"),
