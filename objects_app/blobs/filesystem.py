@@ -194,10 +194,10 @@ class FilesystemBackend:
         moment ago and not have come to its fsync. A folder is known to be durable once
         this process has seen it and then synced the one that names it.
         """
-        _sync_folder(self._folder(sha256[:4]))
+        sync_folder(self._folder(sha256[:4]))
         for prefix in _prefixes(sha256):
             if prefix not in self._durable:
-                _sync_folder(self._folder(prefix).parent)
+                sync_folder(self._folder(prefix).parent)
                 self._durable.add(prefix)
 
     def _folder(self, prefix: str) -> Path:
@@ -262,7 +262,7 @@ def _copy(spool: Spool, target: Path) -> None:
         os.close(descriptor)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Sync a folder; a filesystem that has no such thing says EINVAL, and need not."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -1,7 +1,10 @@
 """What each database must be able to do; the protocol's steps (DESIGN section 5)."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from django.db.models import Model
 
 from objects_app.queries.rows import (
     Actor,
@@ -10,6 +13,7 @@ from objects_app.queries.rows import (
     Committed,
     Deleted,
     Marked,
+    Moment,
     NewObject,
     Preconditions,
 )
@@ -75,7 +79,10 @@ class Upkeep(Protocol):
     def mark(
         self, *, grace_seconds: float, lease_seconds: float, limit: int
     ) -> tuple[list[Marked], int]:
-        """Take up to `limit` blobs to delete; also return how many were rescued."""
+        """Take up to `limit` blobs to delete; also return how many were rescued.
+
+        What was condemned since the hold's moment stays: a backup needs it.
+        """
 
     def drop(self, marked: Marked) -> bool:
         """Drop the row, if its `deleting_since` is still ours."""
@@ -85,6 +92,13 @@ class Upkeep(Protocol):
 
     def take_lease(self, *, name: str, holder: str, seconds: float) -> bool:
         """Take or renew a lease; False: somebody else has it."""
+
+    def hold_sweep(self, *, backup: str) -> tuple[Moment, bool]:
+        """Begin to hold the sweep back; return the moment, and whether no hold stood.
+
+        A blob that is referred to at the moment or later is condemned after it, if
+        ever. A hold that stands is the stricter one and stays (`holds.move`).
+        """
 
     def fold_journal(self) -> int:
         """Add the journal's settled rows to the totals; return how many."""
@@ -97,3 +111,24 @@ class Upkeep(Protocol):
 
     def totals_unfolded(self) -> str:
         """Return the condition that selects unfolded rows of journal_entry `j`."""
+
+
+class Dumps(Protocol):
+    """The functions of `postgresql_dumps.py` and `sqlite_dumps.py`."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """One moment for all that is read within, however long it takes."""
+
+    def replacement(
+        self, tables: Sequence[type[Model]]
+    ) -> AbstractContextManager[None]:
+        """One transaction that fills these tables; nobody else writes to them."""
+
+    def insert(
+        self,
+        *,
+        model: type[Model],
+        columns: Sequence[str],
+        rows: Sequence[Sequence[Any]],
+    ) -> None:
+        """Insert rows whose times are ISO 8601 in UTC, whose JSON is text."""

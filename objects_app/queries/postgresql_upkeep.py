@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from objects_app.queries import run
-from objects_app.queries.rows import Marked
+from objects_app.queries.rows import Marked, Moment
 
 _REFERRED = """(
     EXISTS (SELECT FROM stored_object WHERE blob_id = blob.id)
@@ -49,7 +49,8 @@ def condemn(*, ids: Sequence[int], claim_age_seconds: float) -> int:
 _MARK_LOCK = """
 SELECT id FROM blob
 WHERE (deleting_since IS NULL
-    AND condemned_at <= clock_timestamp() - make_interval(secs => %(grace)s::float8))
+    AND condemned_at <= clock_timestamp() - make_interval(secs => %(grace)s::float8)
+    AND NOT EXISTS (SELECT FROM sweep_hold WHERE since <= condemned_at))
   OR deleting_since <= clock_timestamp() - make_interval(secs => %(lease)s::float8)
 ORDER BY id LIMIT %(limit)s::bigint FOR UPDATE SKIP LOCKED
 """
@@ -122,6 +123,36 @@ def take_lease(*, name: str, holder: str, seconds: float) -> bool:
     and each looks at the row that the one before it wrote."""
     parameters = {"name": name, "holder": holder, "seconds": seconds}
     return run.row(_TAKE_LEASE, parameters) is not None
+
+
+# Longer than deadlock_timeout, when an autovacuum in the way gives up.
+_HOLD_LOCK_MS = 5000
+
+# The table's lock waits for every condemn, mark and commit in flight, and those that
+# come later see what is written here. So of a blob that is referred to now or in any
+# later snapshot, a condemning that counts is later than the moment: an earlier one was
+# either undone by the commit that refers to it, or is the rare one made by a stale
+# look, undone here.
+_UNDO_STALE = f"""
+UPDATE blob SET condemned_at = NULL
+WHERE condemned_at IS NOT NULL AND deleting_since IS NULL AND {_REFERRED}
+"""
+
+
+def hold_sweep(*, backup: str) -> tuple[Moment, bool]:
+    """See Upkeep.hold_sweep. Commits wait for a moment."""
+    with transaction.atomic():
+        run.changed(f"SET LOCAL lock_timeout = {_HOLD_LOCK_MS}")
+        run.changed("SET LOCAL statement_timeout = 0")
+        run.changed("LOCK TABLE blob IN EXCLUSIVE MODE")
+        [moment] = run.one("SELECT clock_timestamp()")
+        run.changed(_UNDO_STALE)
+        new = run.changed(
+            "INSERT INTO sweep_hold (id, since, backup) VALUES (1, %s, %s)"
+            " ON CONFLICT (id) DO NOTHING",
+            [moment, backup],
+        )
+    return moment, new == 1
 
 
 _WATERMARK = "coalesce((SELECT position FROM journal_watermark WHERE id = 1), 0)"

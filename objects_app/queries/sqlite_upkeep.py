@@ -5,13 +5,20 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from objects_app.queries import run
-from objects_app.queries.rows import Marked
+from objects_app.queries.rows import Marked, Moment
 from objects_app.queries.sqlite import NOW, ago, ahead
 
 _REFERRED = """(
     EXISTS (SELECT 1 FROM stored_object WHERE blob_id = blob.id)
     OR EXISTS (SELECT 1 FROM segment WHERE blob_id = blob.id)
     OR EXISTS (SELECT 1 FROM upload_part WHERE blob_id = blob.id))"""
+
+# A condemning by a stale look (queries/postgresql_upkeep.py says why it is undone).
+_UNDO_STALE = (
+    "UPDATE blob SET condemned_at = NULL"
+    f" WHERE condemned_at IS NOT NULL AND deleting_since IS NULL AND {_REFERRED}"
+)
+_HELD = "EXISTS (SELECT 1 FROM sweep_hold WHERE since <= condemned_at)"
 
 
 def condemn_candidates(
@@ -54,7 +61,7 @@ def mark(
     with transaction.atomic():
         rows = run.rows(
             f"SELECT id, {_REFERRED} FROM blob WHERE (deleting_since IS NULL"
-            f" AND condemned_at <= {ago('grace')})"
+            f" AND condemned_at <= {ago('grace')} AND NOT {_HELD})"
             f" OR deleting_since <= {ago('lease')} ORDER BY id LIMIT %(limit)s",
             {"grace": grace_seconds, "lease": lease_seconds, "limit": limit},
         )
@@ -112,6 +119,19 @@ def take_lease(*, name: str, holder: str, seconds: float) -> bool:
         {"name": name, "holder": holder, "seconds": seconds},
     )
     return row is not None
+
+
+def hold_sweep(*, backup: str) -> tuple[Moment, bool]:
+    """See Upkeep.hold_sweep. The transaction is the lock: nobody else writes."""
+    with transaction.atomic():
+        [moment] = run.one(f"SELECT {NOW}")
+        run.changed(_UNDO_STALE)
+        new = run.changed(
+            "INSERT INTO sweep_hold (id, since, backup) VALUES (1, %s, %s)"
+            " ON CONFLICT (id) DO NOTHING",
+            [moment, backup],
+        )
+    return moment, new == 1
 
 
 _WATERMARK = "coalesce((SELECT position FROM journal_watermark WHERE id = 1), 0)"

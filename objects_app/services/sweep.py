@@ -12,14 +12,14 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from objects_app import metrics
 from objects_app.blobs.backend import BlobBackend, backend
 from objects_app.blobs.layout import StoredBlob
 from objects_app.errors import StorageUnavailable
-from objects_app.models import Blob
+from objects_app.models import Blob, SweepHold
 from objects_app.queries import upkeep
 from objects_app.queries.rows import Marked
 
@@ -30,6 +30,7 @@ SPOOL_AGE_SECONDS = 86_400.0
 _WINDOW = 1000
 _LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _MARK_BATCH = 100
+_HELD = Q(Exists(SweepHold.objects.filter(since__lte=OuterRef("condemned_at"))))
 
 
 class Swept(NamedTuple):
@@ -41,6 +42,8 @@ class Swept(NamedTuple):
     bytes: int = 0
     failed: int = 0
     spools: int = 0
+    held: int = 0
+    held_bytes: int = 0
 
 
 def sweep(
@@ -52,8 +55,8 @@ def sweep(
 ) -> Swept:
     """Condemn what nothing refers to; remove what has been condemned long enough.
 
-    `progress` is told how many blobs were removed each time; `stop` is asked between
-    windows and batches.
+    What a backup needs waits for the next one (`held`). `progress` is told how many
+    blobs were removed each time; `stop` is asked between windows and batches.
     """
     grace = settings.SWEEP_GRACE_SECONDS if grace_seconds is None else grace_seconds
     if dry_run:
@@ -62,7 +65,20 @@ def sweep(
     condemned = sum(condemn_window(above_id=start) for start in windows)
     done = remove_condemned(grace_seconds=grace, progress=progress, stop=stop)
     spools = backend().clear_spool(older_than_seconds=SPOOL_AGE_SECONDS)
-    return done._replace(condemned=condemned, spools=spools)
+    held, held_bytes = held_back(grace_seconds=grace)
+    if held:
+        logger.info(
+            "A backup holds back %d condemned blobs (%d bytes)", held, held_bytes
+        )
+    return done._replace(
+        condemned=condemned, spools=spools, held=held, held_bytes=held_bytes
+    )
+
+
+def held_back(*, grace_seconds: float = 0) -> tuple[int, int]:
+    """Return how many blobs, and bytes, would go if no backup needed them."""
+    held = _due(grace_seconds).filter(_HELD, deleting_since__isnull=True)
+    return held.count(), _bytes_of(held)
 
 
 def remove_condemned(
@@ -104,7 +120,12 @@ def remove_orphans(
     dry_run: bool = False,
     progress: Callable[[int], object] = lambda _: None,
 ) -> Swept:
-    """Remove bytes that have no row and, by the backend's clock, outlived the grace."""
+    """Remove bytes that have no row and, by the backend's clock, outlived the grace.
+
+    What a backup needs has a row as long as its hold stands: rows are dropped only
+    after a mark, and a claim that a crash may lose is durable once anything refers to
+    it, for the commit that does comes later in the same log.
+    """
     grace = settings.SWEEP_GRACE_SECONDS if grace_seconds is None else grace_seconds
     store = backend()
     removed = size = failed = 0
@@ -184,23 +205,31 @@ def _windows() -> range:
 
 
 def _foresee(grace_seconds: float) -> Swept:
-    """Without a grace, what is condemned now is removed at once."""
+    """Without a grace, what is condemned now is removed at once, if nothing is held."""
+    at_once = grace_seconds <= 0 and not SweepHold.objects.exists()
     condemned = removed = size = 0
     for start in _windows():
         ids = upkeep.condemn_candidates(
             above_id=start, window=_WINDOW, claim_age_seconds=CLAIM_AGE_SECONDS
         )
         condemned += len(ids)
-        if grace_seconds <= 0:
+        if at_once:
             removed += len(ids)
             size += _bytes_of(Blob.objects.filter(pk__in=ids))
-    due = Blob.objects.filter(
-        condemned_at__lte=Now() - timedelta(seconds=grace_seconds)
-    )
+    due = _due(grace_seconds).exclude(_HELD, deleting_since__isnull=True)
+    held, held_bytes = held_back(grace_seconds=grace_seconds)
     return Swept(
         condemned=condemned,
         removed=removed + due.count(),
         bytes=size + _bytes_of(due),
+        held=held,
+        held_bytes=held_bytes,
+    )
+
+
+def _due(grace_seconds: float) -> QuerySet[Blob]:
+    return Blob.objects.filter(
+        condemned_at__lte=Now() - timedelta(seconds=grace_seconds)
     )
 
 

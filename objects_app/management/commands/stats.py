@@ -30,5 +30,6 @@ class Command(BaseCommand):
             f"{len(now.buckets)} buckets; {now.blobs:,} blobs of "
             f"{_size(now.blobs_bytes)}, {_size(saved)} saved by "
             f"deduplication; {now.condemned:,} blobs of "
-            f"{_size(now.condemned_bytes)} wait for the sweep."
+            f"{_size(now.condemned_bytes)} wait for the sweep, {now.held:,} of them "
+            f"({_size(now.held_bytes)}) for the next backup."
         )

@@ -43,6 +43,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{done.failed} blobs could not be removed and wait for the next sweep."
             )
+        if done.held:
+            self.stdout.write(
+                f"A backup holds {done.held} blobs ({done.held_bytes} bytes) back."
+            )
         if dry_run:
             return (
                 f"Would condemn {done.condemned} blobs; {done.removed} blobs "

@@ -1,0 +1,35 @@
+"""Files outside the store that appear whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from objects_app.blobs.filesystem import sync_folder
+from objects_app.blobs.ingest import create, random_name
+
+
+@contextmanager
+def draft(path: Path) -> Iterator[BinaryIO]:
+    """Yield a new file, its owner's only, that becomes `path` when the block ends.
+
+    It replaces what is there. When the block raises, nothing is left of it.
+    """
+    name = path.parent / f".{random_name()}.part"
+    try:
+        with os.fdopen(create(name), "wb") as file:
+            yield file
+        name.replace(path)
+    finally:
+        name.unlink(missing_ok=True)
+
+
+@contextmanager
+def durable_draft(path: Path) -> Iterator[BinaryIO]:
+    """As `draft`, and the file and its name survive a power cut once it ends."""
+    with draft(path) as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
