@@ -176,15 +176,15 @@ def _write(
             counts={m._meta.db_table: m._base_manager.count() for m in tables()},
         )
         expect(header.rows)
-        writer = dumps.Writer(file, header)
         names = {p.pk: _name(p) for p in _permissions()}
-        for model in tables():
-            columns = [field.attname for field in model._meta.concrete_fields]
-            writer.table(model._meta.db_table, columns)
-            for rows in _pages(model, columns):
-                writer.rows(_named(rows, columns, names))
-                progress(len(rows))
-        writer.finish()
+        with dumps.Writer(file, header) as writer:
+            for model in tables():
+                columns = [field.attname for field in model._meta.concrete_fields]
+                writer.table(model._meta.db_table, columns)
+                for rows in _pages(model, columns):
+                    writer.rows(_named(rows, columns, names))
+                    progress(len(rows))
+            writer.finish()
     return header
 
 

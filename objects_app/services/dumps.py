@@ -54,13 +54,19 @@ class Batch(NamedTuple):
 
 
 class Writer:
-    """Writes a backup into an open file; `finish` makes it a whole one."""
+    """Writes a backup into an open file, a context manager; `finish` makes it whole."""
 
     def __init__(self, file: BinaryIO, header: Header) -> None:
         self._gzip = gzip.GzipFile("", "wb", _COMPRESSION, file)
         self._sha256 = hashlib.sha256()
         self._rows = 0
         self._write([header._asdict()])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._gzip.close()
 
     def table(self, name: str, columns: Sequence[str]) -> None:
         """Say what the rows that follow are."""
@@ -74,7 +80,6 @@ class Writer:
     def finish(self) -> None:
         """Write the trailer, without which it is no backup."""
         self._write([{"rows": self._rows, "sha256": self._sha256.hexdigest()}])
-        self._gzip.close()
 
     def _write(self, values: Sequence[Any]) -> None:
         lines = "".join(f"{_encode(value)}\n" for value in values).encode()

@@ -14,6 +14,7 @@ from typing import Generic, NamedTuple, TypeVar
 from tests.races.actors import START, Actor, Local, Step
 from tests.races.laboratory import (
     ABSENT,
+    CONTENTS,
     HOLDER_DEAD,
     KEYS,
     NOT_DELETING,
@@ -283,10 +284,13 @@ Judge = Callable[[Rows, Files], str | None]
 
 
 def what_is_lost(rows: Rows, files: Files) -> str | None:
-    """Return which committed object has not its whole bytes."""
+    """Return which object, committed or in a backup, has not its whole bytes."""
     for key, ref in enumerate(rows.objects):
         if ref is not None and files[ref.content] != WHOLE:
             return f"LOST: {KEYS[key]} is committed, its bytes are not there"
+    for content in rows.dump:
+        if files[content] != WHOLE:
+            return f"LOST: {CONTENTS[content]!r} is in the backup that is held for"
     return None
 
 
@@ -308,7 +312,9 @@ def what_is_broken(rows: Rows, files: Files) -> str | None:
 
 
 def tidy(lab: Laboratory, rows: Rows, files: Files) -> tuple[Rows, Files]:
-    """Return what one sweep and one removal of orphans leave once all have crashed."""
+    """Return what one sweep and one removal of orphans leave once all have crashed and
+    nothing is held back."""
+    rows = rows.without_hold()
     for number, blob in enumerate(rows.blobs, 1):
         if blob.deleting != NOT_DELETING:
             rows = rows.with_deleting(number, HOLDER_DEAD)

@@ -7,7 +7,7 @@ canonical, so that equal situations are equal values however they came about:
 - rows are numbered 1, 2, ... in the order of their ids, and `sqlite_sequence` too;
 - the clock stands still (SQLite's `strftime` is replaced on this connection), and of a
   time only that is kept which a statement asks: null or not, within the trust or not,
-  whose lease is over;
+  whose lease is over, before a backup's moment or not;
 - the journal is checked against COUNT and SUM after every step, then folded away.
 
 An actor's memory of a row is `Held`: its number, and whether what the actor knows of it
@@ -54,6 +54,11 @@ _RECENT = "2029-12-31 23:59:59.500000"
 _EXPIRED = "2029-12-31 23:00:00.000000"
 _OTHER = "1999-01-01 00:00:00.000000"
 
+# In this order: condemned, the hold, condemned, a running backup's moment, condemned.
+_HELD_SINCE = "2029-12-31 23:59:59.600000"
+TAKEN = "2029-12-31 23:59:59.800000"
+_CONDEMNED = (None, _RECENT, "2029-12-31 23:59:59.700000", "2029-12-31 23:59:59.900000")
+
 CLAIMED, UNTRUSTED, TRUSTED = range(3)
 """A blob's `verified_at`: null; longer ago than is trusted; lately."""
 
@@ -61,12 +66,20 @@ NOT_DELETING, HOLDER_ALIVE, HOLDER_DEAD = range(3)
 """A blob's `deleting_since`: null; its sweeper is at work; it crashed, lease over."""
 
 
+NOT_CONDEMNED, BEFORE_HOLD, HELD, TAKEN_SINCE = range(4)
+"""A blob's `condemned_at`: null; before the hold, or there is none; since the hold; and
+since the moment of a backup that is being taken."""
+
+NO_HOLD, HOLD, NEW_HOLD = range(3)
+"""The sweep's hold: none; of a backup before; of the one that is being taken."""
+
+
 class BlobRow(NamedTuple):
     """A row of `blob`; `content` is its place in CONTENTS."""
 
     content: int
     verified: int = CLAIMED
-    condemned: bool = False
+    condemned: int = NOT_CONDEMNED
     deleting: int = NOT_DELETING
 
 
@@ -78,16 +91,33 @@ class Ref(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """The database: blobs in the order of their numbers, from 1; objects by key."""
+    """The database: blobs in the order of their numbers, from 1; objects by key.
+
+    `taking`: a backup is being taken. `dump` are the contents that the objects of the
+    complete one have, as long as its hold stands.
+    """
 
     blobs: tuple[BlobRow, ...] = ()
     objects: tuple[Ref | None, ...] = (None,) * len(KEYS)
+    hold: int = NO_HOLD
+    taking: bool = False
+    dump: tuple[int, ...] = ()
 
     def with_deleting(self, number: int, deleting: int) -> "Rows":
         """Return the rows with that one's holder alive or dead."""
         blobs = list(self.blobs)
         blobs[number - 1] = blobs[number - 1]._replace(deleting=deleting)
         return self._replace(blobs=tuple(blobs))
+
+    def with_condemned(self, *levels: int) -> "Rows":
+        """Return the rows with each level of `condemned` replaced by that one."""
+        blobs = tuple(b._replace(condemned=levels[b.condemned]) for b in self.blobs)
+        return self._replace(blobs=blobs)
+
+    def without_hold(self) -> "Rows":
+        """Return the rows when no backup is held for, nor taken any longer."""
+        rows = self.with_condemned(NOT_CONDEMNED, *(BEFORE_HOLD,) * 3)
+        return rows._replace(hold=NO_HOLD, taking=False, dump=())
 
 
 Files = tuple[int, ...]
@@ -216,6 +246,12 @@ class Laboratory:
         execute("DELETE FROM stored_object")
         execute("DELETE FROM blob")
         execute("DELETE FROM bucket_totals")
+        execute("DELETE FROM sweep_hold")
+        if rows.hold != NO_HOLD:
+            execute(
+                "INSERT INTO sweep_hold (id, since, backup) VALUES (1, ?, 'backup')",
+                (_HELD_SINCE if rows.hold == HOLD else TAKEN,),
+            )
         for number, blob in enumerate(rows.blobs, 1):
             execute(
                 "INSERT INTO blob (id, sha256, size, created_at, verified_at,"
@@ -226,7 +262,7 @@ class Laboratory:
                     len(CONTENTS[blob.content]),
                     claimed_at(Held(number, fresh=True)),
                     (None, _EPOCH, _RECENT)[blob.verified],
-                    _RECENT if blob.condemned else None,
+                    _CONDEMNED[blob.condemned],
                     (None, _RECENT, _EXPIRED)[blob.deleting],
                 ),
             )
@@ -275,18 +311,19 @@ class Laboratory:
 
     def _read(self, before: Rows) -> tuple[Rows, Effect]:
         found = self.raw.execute(
-            "SELECT id, sha256, verified_at || '', condemned_at IS NOT NULL,"
+            "SELECT id, sha256, verified_at || '', condemned_at || '',"
             " deleting_since || '' FROM blob ORDER BY id"
         ).fetchall()
         [(sequence,)] = self.raw.execute(
             "SELECT seq FROM sqlite_sequence WHERE name = 'blob'"
         ).fetchall()
         numbers = tuple(row[0] for row in found)
+        hold = self._read_hold()
         blobs = tuple(
             BlobRow(
                 DIGESTS.index(sha256),
                 _verified(verified),
-                bool(condemned),
+                _condemned(condemned, hold, before.taking),
                 _deleting(deleting),
             )
             for _, sha256, verified, condemned, deleting in found
@@ -299,7 +336,13 @@ class Laboratory:
         )
         objects, touched = self._read_objects(before, numbers)
         effect = Effect(numbers, sequence, remarked, touched, len(before.blobs))
-        return Rows(blobs, objects), effect
+        return before._replace(blobs=blobs, objects=objects, hold=hold), effect
+
+    def _read_hold(self) -> int:
+        """A hold that was made in this step begins at the present moment."""
+        for (since,) in self.raw.execute("SELECT since || '' FROM sweep_hold"):
+            return HOLD if since == _HELD_SINCE else NEW_HOLD
+        return NO_HOLD
 
     def _read_objects(
         self, before: Rows, numbers: tuple[int, ...]
@@ -390,6 +433,12 @@ def _verified(text: str | None) -> int:
     if text is None:
         return CLAIMED
     return UNTRUSTED if text == _EPOCH else TRUSTED
+
+
+def _condemned(text: str | None, hold: int, taking: bool) -> int:
+    if text in _CONDEMNED:
+        return _CONDEMNED.index(text)
+    return TAKEN_SINCE if taking else HELD if hold else BEFORE_HOLD
 
 
 def _deleting(text: str | None) -> int:

@@ -10,6 +10,7 @@ from tests.races.actors import (
     Put,
     Reader,
 )
+from tests.races.backups import Backup, Release
 from tests.races.explorer import Explored, Explorer, Scenario, is_tidy, tidy
 from tests.races.laboratory import (
     ABSENT,
@@ -51,6 +52,7 @@ STARTS: tuple[tuple[Rows, Files], ...] = (
 
 _SWEEP = Sweeper()
 _ORPHANS = OrphanRemover()
+_BACKUP = Backup()
 _PUT = Put(content=0, key=0)
 _PUT_ELSEWHERE = Put(content=0, key=1)
 _OVERWRITE = Put(content=1, key=0)
@@ -78,6 +80,11 @@ SMALL = (
         *(_PUT, _OVERWRITE, Delete(0), Reader(0), _SWEEP),
     ),
     scenario(
+        "a backup of one content",
+        *(_PUT, _PUT_ELSEWHERE, Delete(0), Delete(1)),
+        *(_BACKUP, Release(), _ORPHANS, _SWEEP),
+    ),
+    scenario(
         "three PUTs, two DELETEs, three SWEEPs",
         *(_PUT, _PUT, _PUT_ELSEWHERE, Delete(0), Delete(1)),
         *(_SWEEP, _SWEEP, _SWEEP),
@@ -90,6 +97,15 @@ SMALL = (
 """In the order in which a search that has little time should take them."""
 
 LARGE = (
+    scenario(
+        "a backup of two contents",
+        *(_PUT, _OVERWRITE, Delete(0), _BACKUP, Release(), _ORPHANS, _SWEEP),
+    ),
+    scenario(
+        "a backup and two SWEEPs",
+        *(_PUT, _PUT_ELSEWHERE, Delete(0), Delete(1)),
+        *(_BACKUP, Release(), _ORPHANS, _SWEEP, _SWEEP),
+    ),
     scenario(
         "a lost claim and orphans",
         *(_PUT, _OTHER, Delete(0), Delete(1), LostClaims(), _ORPHANS, _SWEEP),

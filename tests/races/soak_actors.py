@@ -3,11 +3,12 @@
 import hashlib
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 from objects_app.blobs.ingest import Spool
 from objects_app.errors import NoSuchKey
 from objects_app.queries.rows import ANYTHING, Preconditions
-from objects_app.services import journal, sweep
+from objects_app.services import backup, dumps, journal, sweep
 from tests.races.soak_world import CREATE_ONLY, World
 
 Act = Callable[[random.Random], None]
@@ -151,6 +152,44 @@ def bookkeeper(world: World) -> Act:
     return act
 
 
+def backup_taker(world: World) -> Act:
+    """Takes backups; until the next one, the bytes of all objects in it are there."""
+    taken = 0
+
+    def act(dice: random.Random) -> None:
+        nonlocal taken
+        taken += 1
+        path = world.root / f"backup {taken}"
+        try:
+            backup.backup(path=path)
+        except dumps.Unusable:  # on SQLite somebody else wrote for too long
+            world.count("503s")
+            return
+        world.count("backups")
+        needed = blobs_needed(path)
+        for _ in range(5):
+            world.stop.wait(dice.uniform(0, 0.1))
+            for sha256, size in needed.items():
+                if world.store.stat(sha256) != size:
+                    world.lose(f"{sha256} is in the latest backup, its bytes are gone")
+        if dice.random() < 0.5:  # and the sweep has its time
+            backup.release()
+            world.stop.wait(dice.uniform(0, 2))
+
+    return act
+
+
+def blobs_needed(path: Path) -> dict[str, int]:
+    """Return the digests, and sizes, that the objects in a backup have."""
+    with dumps.Reader(path) as reader:
+        return {
+            row["sha256"]: row["size"]
+            for batch in reader.batches()
+            if batch.table == "stored_object"
+            for row in (dict(zip(batch.columns, r, strict=True)) for r in batch.rows)
+        }
+
+
 def everybody(world: World) -> dict[str, Act]:
     """Return the actors of a soak by name."""
     return {
@@ -161,5 +200,6 @@ def everybody(world: World) -> dict[str, Act]:
         **{f"reader {i}": reader(world) for i in range(3)},
         **{f"sweeper {i}": sweeper(world) for i in range(2)},
         "orphan remover": orphan_remover(world),
+        "backup taker": backup_taker(world),
         "bookkeeper": bookkeeper(world),
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.test import override_settings
 
 from objects_app.models import Blob, StoredObject
-from objects_app.services import journal, sweep
+from objects_app.services import backup, journal, sweep
 from tests.races.soak_actors import everybody
 from tests.races.soak_world import World, lost_races, trust, world
 
@@ -24,6 +24,7 @@ COUNTED = (
     "removed blobs",
     "removed orphans",
     "rescues",
+    "backups",
     "folded journal rows",
     "totals compared",
     "references compared",
@@ -111,6 +112,7 @@ def read_everything(made: World) -> list[str]:
 
 def settle() -> list[str]:
     """Sweep until nothing is condemned; what crashed sweepers held has its lease."""
+    backup.release()
     deadline = time.monotonic() + QUIET_SECONDS
     with override_settings(SWEEP_LEASE_SECONDS=1):
         time.sleep(0.25)  # what was claimed last is then old, too

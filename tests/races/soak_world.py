@@ -32,7 +32,7 @@ from objects_app.queries.rows import (
     Scope,
     Totals,
 )
-from objects_app.services import buckets, journal, objects, sweep, verify
+from objects_app.services import backup, buckets, journal, objects, sweep, verify
 from tests.races.crashing import (
     Crash,
     Crashes,
@@ -244,7 +244,7 @@ def world(root: Path, *, seed: str, crash_chance: float = 0.0) -> Iterator[World
         steps: Any = Crashing(sql, made.crashes)
         stack.enter_context(patch.object(objects, "sql", steps))
         chores: Any = Crashing(upkeep, made.crashes)
-        for service in (sweep, journal):
+        for service in (sweep, journal, backup):
             stack.enter_context(patch.object(service, "upkeep", chores))
         stack.enter_context(patch.object(sweep, "CLAIM_AGE_SECONDS", 0.2))
         stack.enter_context(override_settings(SWEEP_LEASE_SECONDS=LEASE_SECONDS))

@@ -33,6 +33,7 @@ def test_a_short_soak_with_crashes_loses_nothing(
     assert made.counts["deletes"] > 0
     assert made.counts["reads"] > 0
     assert made.counts["removed blobs"] > 0
+    assert made.counts["backups"] > 0
     assert made.crashes.injected > 0
 
 
