@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 from objects_app.blobs.filesystem import sync_folder
-from objects_app.blobs.ingest import create, random_name
+from objects_app.blobs.ingest import random_name
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 @contextmanager
-def draft(path: Path) -> Iterator[BinaryIO]:
-    """Yield a new file, its owner's only, that becomes `path` when the block ends.
+def draft(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Yield a new file that becomes `path` when the block ends.
 
-    It replaces what is there. When the block raises, nothing is left of it.
+    It replaces what is there. When the block raises, nothing is left of it. `mode` is
+    less the process's umask.
     """
     name = path.parent / f".{random_name()}.part"
     try:
-        with os.fdopen(create(name), "wb") as file:
+        with os.fdopen(os.open(name, _NEW, mode), "wb") as file:
             yield file
         name.replace(path)
     finally:

@@ -1,0 +1,181 @@
+"""Exporting objects into a folder: each a file, its key the path."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from stat import S_ISREG
+from typing import NamedTuple
+
+from objects_app.errors import BytesMissing, StoreError
+from objects_app.models import StoredObject
+from objects_app.names import prefix_end
+from objects_app.queries import reads
+from objects_app.queries.rows import ObjectRow
+from objects_app.services import files, objects, transfer
+from objects_app.services.import_tree import shown
+from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch
+
+_CHUNK = 1024 * 1024
+_PAGE = 1000
+
+
+class Refused(Exception):
+    """An object that cannot be a file there; `str()` says why."""
+
+
+def export_tree(
+    *,
+    place: Place,
+    folder: Path,
+    threads: int,
+    overwrite: bool = False,
+    watch: Watch,
+) -> Moved:
+    """Write every object of a bucket, or of a folder in it, as a file below `folder`.
+
+    Files appear whole, their digests checked, with the time that their metadata has.
+    What is there already and equal is skipped; a file that differs is an outcome unless
+    `overwrite`. So are keys that no file can have. Raises NoSuchBucket, DatabaseError
+    and OSError (of `folder` itself).
+    """
+    bucket = transfer.source_bucket(place.bucket)
+    folder.mkdir(parents=True, exist_ok=True)
+    task = _Export(place, bucket.id, folder, overwrite, watch)
+    keys = _keys(bucket.id, place.prefix)
+    return transfer.together(transfer.each(keys, task.run, threads=threads), watch)
+
+
+class _Export(NamedTuple):
+    """What all threads of one export need."""
+
+    place: Place
+    bucket_id: int
+    folder: Path
+    overwrite: bool
+    watch: Watch
+
+    def run(self, key: str, stop: threading.Event) -> Outcome:
+        """Export one object; when its bytes are gone, look whether it is, too."""
+        try:
+            try:
+                return self._export(key, stop)
+            except BytesMissing:
+                return self._export(key, stop)
+        except (StoreError, Refused) as error:
+            return Outcome(Kind.FAILED, shown(key.encode()), reason=str(error))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            return Outcome(Kind.FAILED, shown(key.encode()), reason=reason)
+
+    def _export(self, key: str, stop: threading.Event) -> Outcome:
+        name = shown(key.encode())
+        found = reads.find_object(self.place.bucket, key)
+        if found is None or found[1] is None:
+            return Outcome(Kind.PASSED_BY, name)
+        row = found[1]
+        path = self._path(key.removeprefix(self.place.prefix), row)
+        if path.is_dir() and key.endswith("/"):
+            return Outcome(Kind.MOVED, name)
+        self._refuse_folder(key)
+        mtime = transfer.mtime_of(row.metadata.get(transfer.MTIME))
+        if os.path.lexists(path) and self._is_equal(path, row, mtime):
+            return Outcome(Kind.SKIPPED, name, row.size)
+        self._write(path, row, mtime, stop)
+        return Outcome(Kind.MOVED, name, row.size)
+
+    def _path(self, below: str, row: ObjectRow) -> Path:
+        """Return the file's path, its folder made. A link there could lead anywhere."""
+        if row.size == 0 and (below.endswith("/") or not below):
+            # How S3 consoles make a folder.
+            return self._folder_at(below[:-1].split("/") if below else [])
+        *folders, last = below.split("/")
+        _refuse_segments([*folders, last])
+        return self._folder_at(folders) / last
+
+    def _folder_at(self, folders: list[str]) -> Path:
+        _refuse_segments(folders)
+        path = self.folder
+        for segment in folders:
+            path /= segment
+            if path.is_symlink():
+                raise Refused("A link is in its way: remove it.")
+            if os.path.lexists(path) and not path.is_dir():
+                raise Refused("A file is where its folder has to be: remove it.")
+            path.mkdir(exist_ok=True)
+        return path
+
+    def _refuse_folder(self, key: str) -> None:
+        """Of `a` and `a/b` only the second can be a file."""
+        below = StoredObject.objects.filter(
+            bucket_id=self.bucket_id,
+            is_latest=True,
+            is_delete_marker=False,
+            key__gte=f"{key}/",
+            key__lt=f"{key}0",
+        )
+        if below.exists():
+            raise Refused("Other keys begin with it and a slash: it is a folder here.")
+
+    def _is_equal(self, path: Path, row: ObjectRow, mtime: int | None) -> bool:
+        """Whether the file is what it would become. Raises Refused if it must stay."""
+        if path.is_dir() and not path.is_symlink():
+            raise Refused("A folder is in its place: remove it.")
+        there = path.lstat()
+        if (
+            S_ISREG(there.st_mode)
+            and there.st_size == row.size
+            and (there.st_mtime_ns == mtime or _digest(path) == row.sha256)
+        ):
+            return True
+        if not self.overwrite:
+            raise Refused("Another file is in its place: remove it, or --overwrite.")
+        return False
+
+    def _write(
+        self, path: Path, row: ObjectRow, mtime: int | None, stop: threading.Event
+    ) -> None:
+        with (
+            objects.open_bytes(row=row) as source,
+            files.draft(path, mode=0o666) as file,
+        ):
+            counted = transfer.Counted(source, tell=self.watch.bytes, stop=stop)
+            hasher = hashlib.sha256()
+            while chunk := counted.read(_CHUNK):
+                hasher.update(chunk)
+                file.write(chunk)
+            if hasher.hexdigest() != row.sha256:
+                raise BytesMissing(row.sha256)
+            file.flush()
+            if mtime is not None:
+                os.utime(file.fileno(), ns=(mtime, mtime))
+
+
+def _keys(bucket_id: int, prefix: str) -> Iterator[str]:
+    """Yield the keys with that prefix in their order, a page at a time."""
+    latest = StoredObject.objects.filter(
+        bucket_id=bucket_id, is_latest=True, is_delete_marker=False, key__gte=prefix
+    ).order_by("key")
+    end = prefix_end(prefix)
+    if end is not None:
+        latest = latest.filter(key__lt=end)
+    page = list(latest.values_list("key", flat=True)[:_PAGE])
+    while page:
+        yield from page
+        after = latest.filter(key__gt=page[-1])
+        page = list(after.values_list("key", flat=True)[:_PAGE])
+
+
+def _refuse_segments(segments: list[str]) -> None:
+    for segment in segments:
+        if segment in {"", ".", ".."} or "\0" in segment:
+            raise Refused(
+                "It has an empty part, `.` or `..` between slashes: no file can have "
+                "that path. Copy it to another key."
+            )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
