@@ -87,12 +87,17 @@ def content_type(request: HttpRequest, key: str) -> str:
     sent = request.META.get("CONTENT_TYPE", "").strip(" \t")
     if not sent or essence(sent) == _FORM:
         return guess(key)
-    if len(sent) > MAX_LENGTH or not _MEDIA_TYPE.fullmatch(sent):
+    if not is_media_type(sent):
         raise InvalidArgument(
             "Content-Type must be a media type such as text/plain; charset=utf-8, of "
             f"at most {MAX_LENGTH} characters; without one it is guessed from the key."
         )
     return str(sent)
+
+
+def is_media_type(text: str) -> bool:
+    """Whether it is a media type (RFC 9110 8.3.1) that is not too long to keep."""
+    return len(text) <= MAX_LENGTH and bool(_MEDIA_TYPE.fullmatch(text))
 
 
 def guess(key: str) -> str:

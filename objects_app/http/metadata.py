@@ -26,16 +26,26 @@ def read_metadata(headers: Mapping[str, str]) -> dict[str, str]:
     and for values that are neither ASCII nor a whole ext-value of UTF-8 without NUL.
     """
     metadata: dict[str, str] = {}
-    size = 0
     for header, value in headers.items():
         lower = header.lower()
         if not lower.startswith(PREFIX):
             continue
         name = lower.removeprefix(PREFIX)
+        metadata[name] = _decode(name, value)
+    return check_metadata(metadata)
+
+
+def check_metadata(metadata: dict[str, str]) -> dict[str, str]:
+    """Return decoded metadata if its names and size are within the rules.
+
+    Raises InvalidMetadata.
+    """
+    for name, value in metadata.items():
         if not _TOKEN.fullmatch(name):
             raise InvalidMetadata("Put a name of ASCII letters behind X-Object-Meta-.")
-        decoded = metadata[name] = _decode(name, value)
-        size += len(name) + len(decoded.encode())
+        if "\0" in value:
+            raise InvalidMetadata(f"X-Object-Meta-{name} holds NUL: leave it out.")
+    size = sum(len(name) + len(value.encode()) for name, value in metadata.items())
     if size > METADATA_MAX_BYTES:
         raise InvalidMetadata(
             f"Names and values of X-Object-Meta-* have {size} bytes in all; at most "
@@ -72,8 +82,6 @@ def _decode(name: str, value: str) -> str:
         raise InvalidMetadata(
             f"X-Object-Meta-{name} is not UTF-8 at byte {error.start} of its text."
         ) from error
-    if "\0" in text:
-        raise InvalidMetadata(f"X-Object-Meta-{name} holds NUL (%00): leave it out.")
     return text
 
 

@@ -10,6 +10,7 @@ from django.db import Error
 from django.template.defaultfilters import filesizeformat
 from tqdm import tqdm
 
+from objects_app.blobs.s3_source import SourceError
 from objects_app.errors import StoreError
 from objects_app.services.transfer import Kind, Moved, Outcome, Watch
 
@@ -50,8 +51,8 @@ def watched() -> Iterator[Watch]:
             yield Watch(done=done, bytes=tell)
         except StoreError as error:
             raise CommandError(f"{error} {AGAIN}") from error
-        except (Error, OSError) as error:
-            raise CommandError(f"{str(error).strip()}. {AGAIN}") from error
+        except (Error, OSError, SourceError) as error:
+            raise CommandError(f"{str(error).strip(' .')}. {AGAIN}") from error
         except KeyboardInterrupt:
             raise CommandError(f"Stopped. {AGAIN}", returncode=130) from None
 

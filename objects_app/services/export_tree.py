@@ -14,8 +14,7 @@ from objects_app.names import prefix_end
 from objects_app.queries import reads
 from objects_app.queries.rows import ObjectRow
 from objects_app.services import files, objects, transfer
-from objects_app.services.import_tree import shown
-from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch
+from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch, shown
 
 _CHUNK = 1024 * 1024
 _PAGE = 1000
@@ -64,13 +63,13 @@ class _Export(NamedTuple):
             except BytesMissing:
                 return self._export(key, stop)
         except (StoreError, Refused) as error:
-            return Outcome(Kind.FAILED, shown(key.encode()), reason=str(error))
+            return Outcome(Kind.FAILED, shown(key), reason=str(error))
         except OSError as error:
             reason = error.strerror or str(error)
-            return Outcome(Kind.FAILED, shown(key.encode()), reason=reason)
+            return Outcome(Kind.FAILED, shown(key), reason=reason)
 
     def _export(self, key: str, stop: threading.Event) -> Outcome:
-        name = shown(key.encode())
+        name = shown(key)
         found = reads.find_object(self.place.bucket, key)
         if found is None or found[1] is None:
             return Outcome(Kind.PASSED_BY, name)

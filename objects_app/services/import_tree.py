@@ -14,7 +14,7 @@ from objects_app.names import decode_key
 from objects_app.queries import reads
 from objects_app.queries.rows import Actor, BucketRow, Scope
 from objects_app.services import objects, transfer
-from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch
+from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch, shown
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -76,7 +76,7 @@ class _Import(NamedTuple):
         """Import one file."""
         if entry.refusal is not None:
             return entry.refusal
-        name = shown(entry.path)
+        name = shown_path(entry.path)
         try:
             key = decode_key(self.place.prefix.encode() + entry.path)
             descriptor = os.open(_join(self.folder, entry.path), _FLAGS)
@@ -155,20 +155,20 @@ def _walk(folder: bytes) -> Iterator[_Entry]:
                 for entry in entries:
                     below = _join(path, entry.name)
                     if entry.is_symlink():
-                        yield _Entry(below, Outcome(Kind.PASSED_BY, shown(below)))
+                        yield _Entry(below, Outcome(Kind.PASSED_BY, shown_path(below)))
                     elif entry.is_dir(follow_symlinks=False):
                         folders.append(below)
                     else:
                         yield _Entry(below)
         except OSError as error:
             reason = error.strerror or str(error)
-            yield _Entry(path, Outcome(Kind.FAILED, shown(path), reason=reason))
+            yield _Entry(path, Outcome(Kind.FAILED, shown_path(path), reason=reason))
 
 
 def _join(folder: bytes, name: bytes) -> bytes:
     return b"/".join(filter(None, (folder, name)))
 
 
-def shown(path: bytes) -> str:
-    """Return a name for people, whatever bytes it has, on one line."""
-    return repr(path.decode("utf-8", "backslashreplace"))[1:-1]
+def shown_path(path: bytes) -> str:
+    """Return a file's name for people, whatever bytes it has."""
+    return shown(path.decode("utf-8", "backslashreplace"))

@@ -239,3 +239,8 @@ def mtime_of(text: str | None) -> int | None:
     if text is None or not _SECONDS.fullmatch(text):
         return None
     return int(Decimal(text).scaleb(9))
+
+
+def shown(name: str) -> str:
+    """Return a name for people, on one line whatever it holds."""
+    return repr(name)[1:-1]

@@ -55,6 +55,11 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def variables(self) -> dict[str, str]:
+        """The environment of its processes."""
+        return dict(self._environment)
+
+    @property
     def database_url(self) -> str | None:
         """The PostgreSQL database; None on SQLite."""
         return self._environment.get("DATABASE_URL")

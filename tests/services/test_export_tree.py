@@ -11,6 +11,7 @@ from objects_app.blobs.layout import storage_key
 from objects_app.errors import NoSuchBucket
 from objects_app.http.media_types import guess
 from objects_app.models import StoredObject
+from objects_app.queries import reads
 from objects_app.services import export_tree, sweep
 from objects_app.services.import_tree import import_tree
 from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch
@@ -221,16 +222,16 @@ def test_an_object_deleted_meanwhile_is_no_failure(
     store: Store, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(store, {"a": b"content"})
-    look_up = export_tree.reads.find_object
+    look_up = reads.find_object
 
     def then_deleted(bucket: str, key: str) -> Any:
         found = look_up(bucket, key)
-        monkeypatch.setattr(export_tree.reads, "find_object", look_up)
+        monkeypatch.setattr(reads, "find_object", look_up)
         store.delete("a")
         sweep.sweep(grace_seconds=0)
         return found
 
-    monkeypatch.setattr(export_tree.reads, "find_object", then_deleted)
+    monkeypatch.setattr(reads, "find_object", then_deleted)
 
     assert run(out) == (Moved(passed_by=1), {})
     assert files(out) == {}
