@@ -144,6 +144,8 @@ def _hold(name: str) -> tuple[Moment, bool]:
     try:
         return upkeep.hold_sweep(backup=name)
     except OperationalError as error:
+        if "lock" not in str(error):
+            raise
         raise dumps.Unusable(
             "The table of blobs is locked by another program's long transaction "
             f"({str(error).strip()}): take the backup again later."

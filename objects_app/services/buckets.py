@@ -5,7 +5,14 @@ from typing import NamedTuple
 from django.db import IntegrityError, transaction
 
 from objects_app.errors import BucketNotEmpty, BucketTaken, NoSuchBucket
-from objects_app.models import Bucket, BucketTotals, JournalEntry, StoredObject, Upload
+from objects_app.models import (
+    Bucket,
+    BucketTotals,
+    ImportedObject,
+    JournalEntry,
+    StoredObject,
+    Upload,
+)
 from objects_app.names import check_bucket_name
 from objects_app.queries import reads, sql
 from objects_app.queries.rows import Actor, BucketRow, Scope, Totals
@@ -75,6 +82,7 @@ def delete_bucket(*, bucket: BucketRow, by: Actor) -> None:
             if not deleted:
                 raise NoSuchBucket(f"There is no bucket {bucket.name}.")
             BucketTotals.objects.filter(pk=bucket.id).delete()
+            ImportedObject.objects.filter(bucket_id=bucket.id).delete()
             _journal(bucket.id, bucket.name, JournalEntry.Operation.DELETE_BUCKET, by)
     except IntegrityError as error:
         raise refusal from error

@@ -16,12 +16,12 @@ from objects_app.blobs.s3_source import Listed, S3Source, SourceError
 from objects_app.errors import InvalidArgument
 from objects_app.http.foreign import describe
 from objects_app.models import ImportedObject, StoredObject
-from objects_app.services import import_s3, objects
+from objects_app.services import buckets, import_s3, objects
 from objects_app.services.import_s3 import SourceAddress
 from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch
 from tests.servers.cutting import CuttingProxy, cutting_proxy
 from tests.servers.ports import free_port
-from tests.services.store import Store
+from tests.services.store import ACTOR, Store
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.e2e]
 
@@ -428,3 +428,15 @@ def test_a_key_without_its_secret_is_refused() -> None:
         SourceAddress.parse(
             "s3://b", endpoint_url=None, access_key_id="key", secret_access_key=None
         )
+
+
+def test_a_bucket_that_goes_takes_with_it_what_was_imported_into_it(
+    store: Store, source: Source
+) -> None:
+    source.put("a")
+    run(source.address())
+    store.delete("a")
+
+    buckets.delete_bucket(bucket=store.bucket(), by=ACTOR)
+
+    assert not ImportedObject.objects.exists()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 from tqdm import tqdm
 
 from objects_app.services import backup
@@ -42,8 +43,8 @@ class Command(BaseCommand):
                 done = backup.backup(
                     path=options["file"], expect=bar.reset, progress=bar.update
                 )
-        except (Unusable, OSError) as error:
-            raise CommandError(str(error)) from error
+        except (Unusable, OSError, Error) as error:
+            raise CommandError(str(error).strip()) from error
         return (
             f"{done.rows} rows in {options['file']} ({done.bytes} bytes). The sweep "
             "keeps their bytes until the next backup; back those up after it."

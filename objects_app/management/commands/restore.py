@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 from tqdm import tqdm
 
 from objects_app.services import backup
@@ -27,8 +28,8 @@ class Command(BaseCommand):
                 header = backup.restore(
                     path=options["file"], expect=bar.reset, progress=bar.update
                 )
-        except (Unusable, OSError) as error:
-            raise CommandError(str(error)) from error
+        except (Unusable, OSError, Error) as error:
+            raise CommandError(str(error).strip()) from error
         return (
             f"{header.rows} rows restored, from a {header.database} backup of "
             f"{header.since}. Run verify next; then start the store and take a new "
