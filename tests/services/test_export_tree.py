@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from objects_app.blobs.layout import storage_key
 from objects_app.errors import NoSuchBucket
 from objects_app.http.media_types import guess
 from objects_app.models import StoredObject
@@ -17,6 +16,7 @@ from objects_app.services.import_tree import import_tree
 from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch
 from tests.blobs.bodies import digest
 from tests.services.store import Store
+from tests.stored import replace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -205,11 +205,9 @@ def test_no_link_leads_out_of_the_folder(
     assert (out / "file").is_symlink() is not overwrite
 
 
-def test_damaged_bytes_never_become_a_file(
-    store: Store, out: Path, data_dir: Path
-) -> None:
+def test_damaged_bytes_never_become_a_file(store: Store, out: Path) -> None:
     fill(store, {"a": b"content", "b": b"fine"})
-    (data_dir / storage_key(digest(b"content"))).write_bytes(b"c0ntent")
+    replace(digest(b"content"), b"c0ntent")
 
     moved, failed = run(out)
 
