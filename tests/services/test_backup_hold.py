@@ -23,6 +23,7 @@ from tests.services.store import Store
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "backup.gz"
