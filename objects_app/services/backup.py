@@ -75,8 +75,8 @@ def backup(
     """Write all metadata into a new file, and hold the sweep back for it from now on.
 
     `expect` is told how many rows there are, then `progress` how many were written each
-    time. Raises Unusable, OSError and DatabaseError; then there is no file, and an
-    earlier backup is still held for.
+    time. Raises Unusable and OSError; then there is no file, and an earlier backup is
+    still held for. Raises DatabaseError; then a file that is there is whole.
     """
     if path.exists():
         raise dumps.Unusable(f"{path} is there already: choose another name.")
@@ -84,16 +84,18 @@ def backup(
     try:
         with durable_draft(path) as file:
             header = _write(file, moment, expect, progress)
-        if not holds.move(moment=moment, backup=path.name):
-            path.unlink()
-            raise dumps.Unusable(
-                "The hold on the sweep was released, or another backup became "
-                "complete, while this one was written: take it again."
-            )
     except BaseException:
+        path.unlink(missing_ok=True)
         if new:
             _end_hold(moment)
         raise
+    # Should this fail half-way, the file is whole, and an older hold keeps its bytes.
+    if not holds.move(moment=moment, backup=path.name):
+        path.unlink()
+        raise dumps.Unusable(
+            "The hold on the sweep was released, or another backup became complete, "
+            "while this one was written: take it again."
+        )
     return BackedUp(header.rows, path.stat().st_size)
 
 

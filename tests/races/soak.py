@@ -7,6 +7,7 @@ chooses what everybody does; how the threads interleave is up to the machine.
 """
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -22,6 +23,7 @@ def main() -> int:
     """Make a test database, explore and soak; return the exit status."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
+    logging.disable(logging.INFO)  # every sweep says what a backup holds back
     seconds = float(os.environ.get("MINUTES", "1")) * 60
     seed = os.environ.get("SEED", str(time.time_ns()))
     before = str(connection.settings_dict["NAME"])

@@ -13,7 +13,7 @@ from objects_app.models import (
     Blob,
     SweepHold,
 )
-from objects_app.queries import upkeep
+from objects_app.queries import holds, upkeep
 from objects_app.services import backup, dumps, sweep, usage
 from objects_app.services.sweep import Swept
 from tests.blobs.bodies import digest
@@ -175,6 +175,25 @@ def test_a_backup_that_fails_leaves_the_hold_of_the_one_before(
         backup.backup(path=tmp_path / "second", progress=interrupt)
 
     assert SweepHold.objects.values().get() == hold
+
+
+def test_a_database_that_goes_at_the_last_step_leaves_a_whole_file_and_its_hold(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(**_: Any) -> None:
+        raise OperationalError("the connection is lost")
+
+    store.put("a", b"content")
+    monkeypatch.setattr(holds, "move", gone)
+
+    with pytest.raises(OperationalError):
+        backup.backup(path=file)
+
+    store.delete("a")
+    assert sweep.sweep(grace_seconds=0).held == 1
+    wipe()
+    backup.restore(path=file)
+    assert store.read("a") == b"content"
 
 
 def test_a_hold_that_is_released_meanwhile_makes_the_backup_fail(
