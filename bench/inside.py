@@ -24,6 +24,8 @@ from django.conf import settings  # noqa: E402
 from django.db import connection, connections  # noqa: E402
 
 from bench.children import answer  # noqa: E402
+from objects_app import metrics  # noqa: E402
+from objects_app.blobs.backend import BlobReader, backend  # noqa: E402
 from objects_app.queries import reads, sql  # noqa: E402
 from objects_app.queries.rows import (  # noqa: E402
     ANYTHING,
@@ -107,6 +109,30 @@ def find_bare(*, bucket: str, key: str, times: int) -> float:
     return (time.thread_time() - begun) / times
 
 
+def read_cached(*, sha256: str, size: int, times: int) -> float:
+    """Return the CPU seconds of reading a small blob of S3 that the cache has."""
+    store = backend()
+    store.open(sha256, length=size).close()
+    hits = metrics.CACHE_LOOKUPS.labels("memory")
+    before = hits._value.get()
+    spent = _reading(lambda: store.open(sha256, length=size), times)
+    assert hits._value.get() - before == times
+    return spent
+
+
+def read_uncached(*, sha256: str, times: int) -> float:
+    """Return the same when S3 is asked each time, as for a blob without a length."""
+    return _reading(lambda: backend().open(sha256), times)
+
+
+def _reading(open_blob: Callable[[], BlobReader], times: int) -> float:
+    begun = time.thread_time()
+    for _ in range(times):
+        with open_blob() as reader:
+            reader.read()
+    return (time.thread_time() - begun) / times
+
+
 def page_bare(
     *, bucket: str, delimiter: str, starts: list[str], seconds: float
 ) -> float:
@@ -173,4 +199,4 @@ def _psycopg() -> Callable[[str, Any], Any]:
 
 
 if __name__ == "__main__":
-    answer(commits, find, find_bare, page_bare)
+    answer(commits, find, find_bare, page_bare, read_cached, read_uncached)

@@ -16,7 +16,7 @@ from bench.scale import Bench
 from bench.servers import Store, empty_server, store
 from tests.servers.s3 import BUCKET
 
-NAMES = ("put-4k", "get-4k", "get-4k-uncached", "dedup-4k", "lookup")
+NAMES = ("put-4k", "get-4k", "get-4k-uncached", "dedup-4k", "lookup", "cache")
 SIZE = 4096
 CONNECTIONS = 16
 CLIENTS = 2
@@ -120,6 +120,7 @@ def rows(bench: Bench) -> Iterator[list[Row]]:
         if direct:
             cacheless = stack.enter_context(store(bench.setup, BLOB_CACHE_BYTES="0"))
             made.insert(2, _get(cacheless, load, empty, direct, "-uncached"))
+            made.append(_cache(target, insiders[0]))
         yield made
 
 
@@ -249,6 +250,31 @@ def _commits(insiders: list[Child], *, seconds: float, sha256: str = "") -> floa
         seconds=seconds,
     )
     return float(sum(rates))
+
+
+def _cache(target: Store, insider: Child) -> Row:
+    stored: list[str] = []
+
+    def prepare() -> None:
+        answer = target.request("PUT", "/buckets/bench/objects/two", os.urandom(SIZE))
+        stored.append(json.loads(answer)["sha256"])
+
+    def cached() -> float:
+        asked = {"sha256": stored[0], "size": SIZE, "times": _LOOKUPS}
+        return float(insider.ask("read_cached", **asked)) * 1e6
+
+    def uncached() -> float:
+        asked = {"sha256": stored[0], "times": _LOOKUPS // 10}
+        return float(insider.ask("read_uncached", **asked)) * 1e6
+
+    return Row(
+        name="cache",
+        title="Read of a 4 KiB blob that the cache has, CPU",
+        unit="us CPU",
+        measure=cached,
+        limits=(Limit("the same read from S3 each time", uncached),),
+        prepare=prepare,
+    )
 
 
 def _lookup(target: Store, insider: Child) -> Row:
