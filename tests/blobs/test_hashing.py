@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from objects_app.blobs.hashing import HashingReader
 from objects_app.errors import BodyTooLarge, IncompleteBody
-from tests.blobs.bodies import MIB, Dripping, Failing, Generated, random_body
+from tests.blobs.bodies import (
+    MIB,
+    Dripping,
+    Failing,
+    Generated,
+    digest,
+    random_body,
+)
 
 ENOUGH = 2**40
 
@@ -196,6 +203,22 @@ def test_an_upload_that_outlives_the_process_shutdown_is_hashed_to_its_end(
             pass
     assert reader.size == 9 * MIB
     assert reader.sha256 == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 3 * MIB, 3 * MIB + 7])
+@pytest.mark.parametrize("part_bytes", [1000, MIB - 1, MIB, 2 * MIB, 4 * MIB])
+def test_each_part_has_the_digest_of_its_bytes(size: int, part_bytes: int) -> None:
+    body = random_body(size)
+
+    with HashingReader(
+        Dripping(body, drop=700_001), limit=size, part_bytes=part_bytes
+    ) as reader:
+        assert b"".join(reader) == body
+
+    starts = range(0, size, part_bytes)
+    parts = [body[start : start + part_bytes] for start in starts]
+    assert [part.hex() for part in reader.part_digests] == list(map(digest, parts))
+    assert reader.sha256 == digest(body)
 
 
 def test_a_slow_hash_holds_the_reading_back(monkeypatch: pytest.MonkeyPatch) -> None:
