@@ -34,7 +34,7 @@ from objects_app.errors import BytesMissing, StorageUnavailable
 _NOT_FOUND = ("NoSuchKey", "404")
 _BEYOND_END = "InvalidRange"
 _DRAINED_BYTES = 256 * 1024
-_FAILURES = 5
+_FAILURES = 3
 _RESET_SECONDS = 5.0
 _LEASE_SHARE = 8
 
