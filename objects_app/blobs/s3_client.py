@@ -90,9 +90,8 @@ def connect(
 ) -> Connected:
     """Return this process's client for a server; it connects when first used.
 
-    Safe to share among threads. A server that is silent for `timeout_seconds` fails the
-    attempt. Failed attempts are repeated after a random, growing pause, but only once
-    where the server was silent: with 3 attempts that is twice the time at most.
+    Safe to share among threads. Failed attempts are repeated after a random, growing
+    pause, but not where the server was silent for `timeout_seconds`.
     With `clock` the client signs by the time that another one learns.
     """
     key = (server, timeout_seconds, attempts, clock)
@@ -137,10 +136,10 @@ def _configuration(timeout_seconds: float, attempts: int) -> Config:
     )
 
 
-def _give_up(attempts: int, caught_exception: object, **_: Any) -> bool | None:
-    """Refuse to wait a third time for a server that is silent."""
+def _give_up(caught_exception: object, **_: Any) -> bool | None:
+    """Refuse to wait again for a server that is silent: the client waits meanwhile."""
     silent = isinstance(caught_exception, ReadTimeoutError | ConnectTimeoutError)
-    return False if silent and attempts > 1 else None
+    return False if silent else None
 
 
 def code(error: ClientError) -> str:

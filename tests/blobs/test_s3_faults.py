@@ -101,7 +101,7 @@ def test_a_refused_connection_is_unavailable_and_says_nothing_of_where(
         assert digest(BODY) not in told
 
 
-def test_a_server_that_is_silent_is_given_up_after_twice_the_limit(
+def test_a_server_that_is_silent_is_given_up_at_the_limit(
     impatient: None, store: S3Backend, proxy: FaultyS3
 ) -> None:
     proxy.always(Fault(silent=True))
@@ -110,8 +110,8 @@ def test_a_server_that_is_silent_is_given_up_after_twice_the_limit(
     with pytest.raises(StorageUnavailable):
         store.stat(digest(BODY))
 
-    assert 1.0 <= time.monotonic() - started < 3
-    assert len(proxy.requests) == 2
+    assert 0.5 <= time.monotonic() - started < 2
+    assert len(proxy.requests) == 1
 
 
 def test_a_delete_is_asked_once_and_has_a_short_limit(
@@ -417,9 +417,9 @@ def test_while_it_is_open_one_thread_tries_and_the_others_do_not_wait(
     with ThreadPoolExecutor(8) as pool:
         times = sorted(pool.map(waited, range(8)))
 
-    assert times[-1] > 0.5
+    assert times[-1] >= 0.5
     assert times[-2] < 0.4
-    assert len(proxy.requests) - asked == 2
+    assert len(proxy.requests) - asked == 1
 
 
 @pytest.mark.parametrize(
