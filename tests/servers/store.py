@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,15 +30,22 @@ _PRODUCTION = {
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
     "ANONYMOUS_ACCESS": "write",
 }
+_GUNICORN = ("-m", "gunicorn", "-c", "objectstore/gunicorn.py")
 
 
 class Server:
-    """gunicorn on `port`; one worker, so that its memory and its end are plain."""
+    """gunicorn on `port`; one worker, so that its memory and its end are plain.
 
-    def __init__(self, folder: Path, variables: dict[str, str]) -> None:
+    `wrapper` is a command that runs gunicorn, as faketime does.
+    """
+
+    def __init__(
+        self, folder: Path, variables: dict[str, str], wrapper: Sequence[str] = ()
+    ) -> None:
         self.port = free_port()
         self.data_dir = folder / "data"
         self.log = folder / "log"
+        self._wrapper = wrapper
         self._environment = environment(
             ENV_FILE=os.devnull,
             DATA_DIR=str(self.data_dir),
@@ -106,7 +113,7 @@ class Server:
         """Start, and return when it answers; fail with its log when it does not."""
         with self.log.open("ab") as log:
             self._gunicorn = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "objectstore/gunicorn.py"],
+                [*self._wrapper, sys.executable, *_GUNICORN],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=log,
