@@ -98,5 +98,5 @@ class Wire:
 
     def _more(self) -> None:
         data = self._socket.recv(65536)
-        assert data, f"the connection ended in the middle of {self._heard!r}"
+        assert data, f"the connection ended in the middle, after {self._heard[-200:]!r}"
         self._heard += data

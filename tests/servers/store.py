@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
 import psycopg
@@ -42,6 +43,7 @@ class Server:
     def __init__(
         self, folder: Path, variables: dict[str, str], wrapper: Sequence[str] = ()
     ) -> None:
+        self._folder = folder
         self.port = free_port()
         self.data_dir = folder / "data"
         self.log = folder / "log"
@@ -70,6 +72,13 @@ class Server:
     def database_url(self) -> str | None:
         """The PostgreSQL database; None on SQLite."""
         return self._environment.get("DATABASE_URL")
+
+    def twin(self, node_id: str, wrapper: Sequence[str] = (), **variables: str) -> Self:
+        """Return another node of the same store, not started yet."""
+        own = {"PORT": str(free_port()), "NODE_ID": node_id} | variables
+        twin = type(self)(self._folder, self._environment | own, wrapper)
+        twin.port = int(own["PORT"])
+        return twin
 
     @property
     def storage(self) -> str:
