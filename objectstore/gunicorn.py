@@ -21,7 +21,7 @@ options = load_or_exit()
 
 wsgi_app = "objectstore.wsgi:application"
 bind = [options.address]
-worker_class = "gthread"
+worker_class = "objectstore.graceful.GracefulWorker"
 workers = options.web_concurrency
 threads = options.web_threads
 

@@ -58,7 +58,7 @@ def test_the_numbers_come_from_the_settings(load: Callable[..., Any]) -> None:
     assert (cfg.workers, cfg.threads) == (3, 5)
     assert cfg.address == [("::1", 8123)]
     assert cfg.graceful_timeout == 7
-    assert cfg.worker_class_str == "gthread"
+    assert cfg.worker_class_str == "objectstore.graceful.GracefulWorker"
 
 
 def test_forwarding_headers_are_believed_from_nobody(load: Callable[..., Any]) -> None:

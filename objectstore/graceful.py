@@ -1,0 +1,18 @@
+"""gunicorn's threaded worker, which turns newcomers away once it was told to end."""
+
+from gunicorn.workers.gthread import ThreadWorker
+
+
+class GracefulWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gthread keeps the listening socket open until its last request has ended: whoever
+    connects meanwhile waits for an answer that never comes, where a load balancer would
+    ask another node if it were refused. Closing the worker's copy does that; the
+    master has closed its own by then, or keeps it for the successors after a reload.
+    """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept or not; for good after SIGTERM."""
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
