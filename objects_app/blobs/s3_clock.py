@@ -75,16 +75,22 @@ class ServerClock:
     def _learn(
         self, response: tuple[Any, Any] | None, request_dict: Any, **_: Any
     ) -> float | None:
-        """Take the Date over; send again at once what was refused by the old clock."""
+        """Take the Date over; send again at once what was refused by the old clock.
+
+        That may be one of several at once: the first answer has corrected the clock,
+        but the others had been signed before.
+        """
         if response is None:
             return None
         date = parse_date(response[0].headers.get("Date"))
-        if date is None or abs(date - self.now()) < _TOLERATED:
+        if date is None:
             return None
-        self.offset = date - datetime.now(UTC)
-        if response[0].status_code != _FORBIDDEN:
-            return None
+        if abs(date - self.now()) >= _TOLERATED:
+            self.offset = date - datetime.now(UTC)
         context = request_dict["context"]
+        signed: datetime = context[_CONTEXT]
+        if response[0].status_code != _FORBIDDEN or abs(date - signed) < _TOLERATED:
+            return None
         again = not context.get("objectstore_clock_set")
         context["objectstore_clock_set"] = True
         return 0.0 if again else None
