@@ -10,10 +10,11 @@ from pathlib import Path
 from bench.children import children
 from bench.client import download, upload
 from bench.limits import hash_and_write, hash_beside_write
-from bench.nginx import installed, nginx
+from bench.nginx import nginx
 from bench.report import Limit, Row, Target
 from bench.scale import MIB, Bench, in_words
 from bench.servers import Store, store
+from cluster.nginx import program
 from objects_app.blobs.layout import storage_key
 from tests.servers.s3 import BUCKET
 
@@ -82,7 +83,7 @@ def _get(target: Store, stack: ExitStack, size: int, s3_port: int | None) -> Row
             file = str(target.folder / names[0])
             [sender] = stack.enter_context(children("bench.limits"))
             ports["sendfile"] = sender.ask("serve_file", path=file)
-            if installed():
+            if program():
                 ports["nginx"] = stack.enter_context(nginx(target.folder))
         get()
 
@@ -92,7 +93,7 @@ def _get(target: Store, stack: ExitStack, size: int, s3_port: int | None) -> Row
         limits.append(
             Limit("the same GET straight from the S3 server", _rate(direct, size))
         )
-    elif installed():
+    elif program():
         limits.append(
             Limit(
                 "nginx serving the same file",

@@ -1,7 +1,6 @@
 """nginx serving a folder, where the machine has it: the limit of a download."""
 
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.client import Connection
+from cluster.nginx import program
 from tests.servers.ports import free_port
 
 START_SECONDS = 10
@@ -34,16 +34,11 @@ http {{
 """
 
 
-def installed() -> str | None:
-    """Return the program; Debian keeps it where only root's PATH leads."""
-    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-
-
 @contextmanager
 def nginx(folder: Path) -> Iterator[int]:
     """Yield the port of an nginx that serves the folder's files."""
-    program = installed()
-    assert program is not None
+    found = program()
+    assert found is not None
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="objectstore-nginx-") as home:
         configuration = Path(home) / "nginx.conf"
@@ -57,7 +52,7 @@ def nginx(folder: Path) -> Iterator[int]:
             )
         )
         server = subprocess.Popen(
-            [program, "-c", str(configuration), "-e", "stderr"], start_new_session=True
+            [found, "-c", str(configuration), "-e", "stderr"], start_new_session=True
         )
         try:
             _wait_until_it_listens(server, port)

@@ -50,11 +50,12 @@ class Cluster:
         self.parts["postgresql"] = database
         s3.start()
         self.parts["s3"] = s3
+        s3.sync_every_write()
         os.environ["ENV_FILE"] = keep_settings(
             self.folder,
             DATABASE_URL=database.url,
             SECRET_KEY=secrets.secret_key,
-            # S3: **s3.variables,
+            **s3.variables,
         )
         administrator = _prepare()
         self._start_nodes()
@@ -104,8 +105,7 @@ def _prepare() -> str | None:
 
 
 def _greet(cluster: Cluster, password: str | None) -> None:
-    folder = os.path.relpath(cluster.folder)
-    python = os.path.relpath(sys.executable)
+    folder, python = _shown(cluster.folder), _shown(Path(sys.executable))
     front = f"http://localhost:{cluster.port}   through nginx (Ctrl-C stops all)"
     if "nginx" not in cluster.parts:
         front = "no nginx is installed: use the nodes (Ctrl-C stops all)"
@@ -121,6 +121,11 @@ def _greet(cluster: Cluster, password: str | None) -> None:
     lines.append(f"  Data and logs  {folder}; {folder}/log/*.log")
     sys.stdout.write("\n".join([*lines, "", ""]))
     sys.stdout.flush()
+
+
+def _shown(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
