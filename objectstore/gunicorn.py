@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import select
 import socket
 import struct
 import sys
@@ -21,7 +22,11 @@ options = load_or_exit()
 
 wsgi_app = "objectstore.wsgi:application"
 bind = [options.address]
-worker_class = "objectstore.graceful.GracefulWorker"
+worker_class = (
+    "objectstore.worker.Worker"
+    if hasattr(select, "epoll")  # Linux
+    else "objectstore.graceful.GracefulWorker"
+)
 workers = options.web_concurrency
 threads = options.web_threads
 
@@ -60,21 +65,22 @@ accesslog = None
 loglevel = "warning"
 
 
-def _limit_heads(server: Any) -> None:
-    """Bound the wait for a request's head too: gthread reads it without a time limit.
+def _limit_silence(server: Any) -> None:
+    """Bound the wait for a client that neither sends nor reads.
 
-    The kernel hands a listening socket's limit down to its connections. It counts only
-    where Python has set no timeout of its own, as the data plane does for bodies.
+    Linux hands a listening socket's limits down to its connections. They count where
+    Python has set no timeout of its own, and cost nothing.
     """
     seconds, fraction = divmod(options.body_timeout_seconds, 1)
     limit = struct.pack("@ll", int(seconds), int(fraction * 1_000_000))
     for listener in server.LISTENERS:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        for waiting in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            listener.sock.setsockopt(socket.SOL_SOCKET, waiting, limit)
 
 
 def when_ready(server: Any) -> None:
     """Say in one line what listens where; no worker has been started yet."""
-    _limit_heads(server)
+    _limit_silence(server)
     listening = ", ".join(str(listener) for listener in server.LISTENERS)
     sys.stderr.write(
         f"gunicorn listens on {listening} with {workers} x {threads} threads\n"

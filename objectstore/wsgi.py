@@ -18,7 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "objectstore.settings")
 django.setup(set_prefix=False)
 
 from objects_app.blobs.backend import preload  # noqa: E402 needs Django set up
-from objects_app.http.bodies import limit_silence  # noqa: E402
+from objects_app.http.bodies import is_limited_by_kernel, limit_silence  # noqa: E402
 from objects_app.http.paths import raw_path  # noqa: E402
 
 CONSOLE = ("/ui/", "/admin/", "/static/")
@@ -89,7 +89,11 @@ def application(
 ) -> Iterable[bytes]:
     """Answer one request (PEP 3333)."""
     raw_path(environ)  # before Django rewrites PATH_INFO: keys are bytes
-    limit_silence(environ)  # also while sending: a reader that stops is dropped
+    if not is_limited_by_kernel(environ):
+        limit_silence(environ)  # also while sending: a reader that stops is dropped
     to_console = f"{environ['PATH_INFO']}/".startswith(CONSOLE)
     handler = _console if to_console else _data_plane
-    return handler(environ, start_response)
+    answer = handler(environ, start_response)
+    if isinstance(answer, environ.get("wsgi.file_wrapper", ())):
+        limit_silence(environ)  # Python's sendfile waits on after the kernel's limit
+    return answer

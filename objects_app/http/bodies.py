@@ -5,6 +5,8 @@ Django's `request.read()` stops at Content-Length and reads nothing of a chunked
 client. So the body is read from `wsgi.input`, with a time limit on its socket.
 """
 
+import socket
+import struct
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +15,7 @@ from gunicorn.http.errors import ParseException
 from objects_app.errors import BodyStalled, IncompleteBody, InvalidArgument, StoreError
 
 _MOST_DIGITS = 19
+_TIMEVAL_BYTES = struct.calcsize("@ll")
 
 
 class BodyStream:
@@ -41,7 +44,7 @@ class BodyStream:
                 return b""
         try:
             data: bytes = self._source.read(size)
-        except TimeoutError as error:
+        except (TimeoutError, BlockingIOError) as error:  # Python's limit, the kernel's
             self._failure = BodyStalled(
                 "Nothing of the body arrived for too long: send it again. Nothing was "
                 "stored."
@@ -80,6 +83,15 @@ def limit_silence(environ: dict[str, Any]) -> None:
     connection = environ.get("gunicorn.socket")
     if connection is not None:
         connection.settimeout(settings.BODY_TIMEOUT_SECONDS)
+
+
+def is_limited_by_kernel(environ: dict[str, Any]) -> bool:
+    """Whether the listening socket handed its own limits down to this connection."""
+    connection = environ.get("gunicorn.socket")
+    return connection is not None and all(
+        any(connection.getsockopt(socket.SOL_SOCKET, option, _TIMEVAL_BYTES))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
+    )
 
 
 def declared_length(environ: dict[str, Any]) -> int | None:
