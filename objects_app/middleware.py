@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 
+from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
@@ -37,6 +38,18 @@ def head_without_body(get_response: Handler) -> Handler:
             response.setdefault("Content-Length", str(len(response.content)))
             response.content = b""
         return response
+
+    return middleware
+
+
+def cors(get_response: Handler) -> Handler:
+    """Answer pages of other origins (CORS), at no cost where none is allowed."""
+    answer = CorsMiddleware(get_response)
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if settings.CORS_ALLOWED_ORIGINS or settings.CORS_ALLOW_ALL_ORIGINS:
+            return answer(request)
+        return get_response(request)
 
     return middleware
 

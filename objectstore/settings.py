@@ -80,7 +80,7 @@ MIDDLEWARE = [
 DATA_PLANE_MIDDLEWARE = [
     "objects_app.middleware.identity",
     "objects_app.middleware.head_without_body",
-    "corsheaders.middleware.CorsMiddleware",
+    "objects_app.middleware.cors",
     "objects_app.middleware.problem_responses",
     "objects_app.middleware.allowed_host",
     "objects_app.middleware.principal",

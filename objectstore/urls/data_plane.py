@@ -14,11 +14,11 @@ from objects_app.rest import (
 )
 
 urlpatterns = [
+    re_path(r"(?s)^buckets/[^/]*/objects(?:/.*)?\Z", objects.stored_object),
     re_path(r"^\Z", root.root),
     re_path(r"^healthz\Z", health.healthz),
     re_path(r"^readyz\Z", health.readyz),
     re_path(r"^objects\Z", listing.object_list),
     re_path(r"^buckets\Z", buckets.bucket_list),
-    re_path(r"(?s)^buckets/[^/]*/objects(?:/.*)?\Z", objects.stored_object),
     re_path(r"(?s)^buckets/[^/]*\Z", buckets.bucket),
 ]
