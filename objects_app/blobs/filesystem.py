@@ -82,9 +82,11 @@ class FilesystemBackend:
         """
         final = self._root / storage_key(sha256)
         with storage_failures():
+            if sha256[:4] not in self._durable:
+                self._make_folder(final.parent, sha256[:4])
             with self._draft(spool) as draft:
                 self._rename(draft, final)
-            self._sync_folders(sha256)
+            self._sync_folders(final)
 
     def open(
         self, sha256: str, *, start: int = 0, length: int | None = None
@@ -155,6 +157,7 @@ class FilesystemBackend:
         leaves both: hence the removal also when all went well.
         """
         draft = self.spool_dir / ingest.random_name()
+        left = True
         try:
             if spool.path is None:
                 _copy(spool, draft)
@@ -167,41 +170,48 @@ class FilesystemBackend:
                         raise
                     _copy(spool, draft)
             yield draft
+            left = spool.path is not None
         finally:
-            draft.unlink(missing_ok=True)
+            if left:
+                draft.unlink(missing_ok=True)
 
     def _rename(self, draft: Path, final: Path) -> None:
         try:
             draft.replace(final)
-        except FileNotFoundError:
-            self._make_folders(final.name)
+        except FileNotFoundError:  # somebody removed what this process knew
+            self._make_folder(final.parent, final.name[:4])
             draft.replace(final)
 
-    def _make_folders(self, sha256: str) -> None:
-        """Make what is missing. It is no longer taken for durable *before* it is made:
-        afterwards, another thread could already use it and believe the old entry.
+    def _make_folder(self, folder: Path, prefix: str) -> None:
+        """Make a folder unless it is there, and those above it where they are missing.
+
+        It is no longer taken for durable *before* it is made: afterwards, another
+        thread could already use it and believe the old entry.
         """
-        for prefix in reversed(_prefixes(sha256)):
-            folder = self._folder(prefix)
-            if not folder.is_dir():
-                self._durable.discard(prefix)
+        if not folder.is_dir():
+            self._durable.discard(prefix)
+            try:
+                folder.mkdir(exist_ok=True)
+            except FileNotFoundError:
+                if not prefix:
+                    raise
+                self._make_folder(folder.parent, prefix[:-2])
                 folder.mkdir(exist_ok=True)
 
-    def _sync_folders(self, sha256: str) -> None:
+    def _sync_folders(self, final: Path) -> None:
         """Make the new name durable, and each folder above it not yet known to be.
 
         Having made a folder is not the question: another process may have made it a
         moment ago and not have come to its fsync. A folder is known to be durable once
         this process has seen it and then synced the one that names it.
         """
-        sync_folder(self._folder(sha256[:4]))
-        for prefix in _prefixes(sha256):
+        folder = final.parent
+        sync_folder(folder)
+        for prefix in _prefixes(final.name):
+            folder = folder.parent
             if prefix not in self._durable:
-                sync_folder(self._folder(prefix).parent)
+                sync_folder(folder)
                 self._durable.add(prefix)
-
-    def _folder(self, prefix: str) -> Path:
-        return self._root.joinpath(FOLDER, *filter(None, (prefix[:2], prefix[2:])))
 
     def _require_volume(self) -> None:
         self.spool_dir.stat()
@@ -254,9 +264,12 @@ def _prefixes(sha256: str) -> tuple[str, str, str]:
 def _copy(spool: Spool, target: Path) -> None:
     descriptor = ingest.create(target)
     try:
-        with spool.open() as source:
-            while chunk := source.read(CHUNK_BYTES):
-                ingest.write_all(descriptor, chunk)
+        if spool.content is not None:
+            ingest.write_all(descriptor, spool.content)
+        else:
+            with spool.open() as source:
+                while chunk := source.read(CHUNK_BYTES):
+                    ingest.write_all(descriptor, chunk)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
