@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from typing import cast
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
@@ -44,7 +45,7 @@ def head_without_body(get_response: Handler) -> Handler:
 
 def cors(get_response: Handler) -> Handler:
     """Answer pages of other origins (CORS), at no cost where none is allowed."""
-    answer = CorsMiddleware(get_response)
+    answer = cast("Handler", CorsMiddleware(get_response))
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if settings.CORS_ALLOWED_ORIGINS or settings.CORS_ALLOW_ALL_ORIGINS:

@@ -37,6 +37,7 @@ _STOPPING_POLL_SECONDS = 0.1
 class Response(wsgi.Response):  # type: ignore[misc] # gunicorn has no types
     """Sends the head together with the first bytes of the body."""
 
+    headers_sent: bool
     _head = b""
 
     def send_headers(self) -> None:
@@ -187,7 +188,9 @@ class Worker(GracefulWorker):
         if not self.alive or len(self.waiting) >= self.max_keepalived:
             response.force_close()
         try:
-            self._respond(self.wsgi(environ, response.start_response), environ, response)
+            self._respond(
+                self.wsgi(environ, response.start_response), environ, response
+            )
         except OSError:
             raise
         except (Exception, SystemExit):

@@ -42,11 +42,11 @@ class DataPlaneHandler(WSGIHandler):
             handler = import_string(path)(handler)
         self._middleware_chain = handler
 
-    def __call__(
+    def __call__(  # type: ignore[override] # it returns what a WSGI server takes
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer one request. What streams is closed by the server, the rest here."""
-        response = self._middleware_chain(self.request_class(environ))
+        response: Any = self._middleware_chain(self.request_class(environ))
         start_response(
             f"{response.status_code} {response.reason_phrase}", list(response.items())
         )
@@ -55,10 +55,11 @@ class DataPlaneHandler(WSGIHandler):
             return [response.content]
         file = getattr(response, "file_to_stream", None)
         wrapper = environ.get("wsgi.file_wrapper")
-        if file is None or wrapper is None:
-            return response
-        file.close = response.close  # the server closes the wrapper's file only
-        return wrapper(file, response.block_size)
+        streamed: Iterable[bytes] = response
+        if file is not None and wrapper is not None:
+            file.close = response.close  # the server closes the wrapper's file only
+            streamed = wrapper(file, response.block_size)
+        return streamed
 
 
 def _route(request: "HttpRequest") -> "HttpResponseBase":

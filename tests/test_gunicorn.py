@@ -58,7 +58,7 @@ def test_the_numbers_come_from_the_settings(load: Callable[..., Any]) -> None:
     assert (cfg.workers, cfg.threads) == (3, 5)
     assert cfg.address == [("::1", 8123)]
     assert cfg.graceful_timeout == 7
-    assert cfg.worker_class_str == "objectstore.graceful.GracefulWorker"
+    assert cfg.worker_class_str == "objectstore.worker.Worker"
 
 
 def test_forwarding_headers_are_believed_from_nobody(load: Callable[..., Any]) -> None:
@@ -97,9 +97,12 @@ def test_connections_inherit_a_limit_on_silence(load: Callable[..., Any]) -> Non
     cfg = load(BODY_TIMEOUT_SECONDS="1.5")
     with Listener() as listener:
         cfg.when_ready(SimpleNamespace(LISTENERS=[listener]))
-        limit = listener.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)
+        limits = [
+            listener.sock.getsockopt(socket.SOL_SOCKET, waiting, 16)
+            for waiting in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
+        ]
 
-    assert struct.unpack("@ll", limit)[0] == 1
+    assert [struct.unpack("@ll", limit)[0] for limit in limits] == [1, 1]
 
 
 def test_workers_stay_where_they_are_put_unless_asked(load: Callable[..., Any]) -> None:
