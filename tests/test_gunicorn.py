@@ -105,10 +105,10 @@ def test_connections_inherit_a_limit_on_silence(load: Callable[..., Any]) -> Non
     assert [struct.unpack("@ll", limit)[0] for limit in limits] == [1, 1]
 
 
-def test_workers_stay_where_they_are_put_unless_asked(load: Callable[..., Any]) -> None:
+def test_workers_may_be_left_to_the_system(load: Callable[..., Any]) -> None:
     worker = SimpleNamespace()
 
-    load().pre_fork(SimpleNamespace(WORKERS={}), worker)
+    load(PIN_WORKERS="false").pre_fork(SimpleNamespace(WORKERS={}), worker)
 
     assert not hasattr(worker, "core")
 
@@ -121,7 +121,7 @@ def test_each_worker_gets_a_core_and_its_successor_the_free_one(
     monkeypatch.setattr(
         os, "sched_setaffinity", lambda _pid, cores: pinned.append(cores), raising=False
     )
-    cfg = load(PIN_WORKERS="true")
+    cfg = load()
     server = SimpleNamespace(WORKERS={})
 
     def spawn(pid: int) -> None:

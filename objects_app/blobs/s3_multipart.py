@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
+from objects_app.blobs.cores import use_every_core
 from objects_app.blobs.ingest import Spool, storage_failures
 from objects_app.blobs.layout import digest_of
 from objects_app.blobs.s3_client import PART_THREADS, code
@@ -184,7 +185,9 @@ def clear(
 @cache
 def _pool() -> ThreadPoolExecutor:
     """Return this process's threads for parts; all uploads share them."""
-    return ThreadPoolExecutor(PART_THREADS, thread_name_prefix="s3-part")
+    return ThreadPoolExecutor(
+        PART_THREADS, thread_name_prefix="s3-part", initializer=use_every_core
+    )
 
 
 def _in_parallel(job: Callable[..., _T], arguments: list[tuple[Any, ...]]) -> list[_T]:
