@@ -166,7 +166,8 @@ class Worker(GracefulWorker):
         except (http.errors.NoMoreData, StopIteration) as error:
             self.log.debug("The client has left: %s", error)
         except OSError as error:
-            if error.errno not in _CLIENT_LEFT:
+            silent = isinstance(error, TimeoutError)
+            if not silent and error.errno not in _CLIENT_LEFT:
                 self.log.exception("Socket error processing request.")
         except (Exception, SystemExit) as error:  # noqa: BLE001 it logs and answers
             self.handle_error(request, conn.sock, conn.client, error)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.blobs.bodies import random_body
+from tests.e2e.conftest import BODY_TIMEOUT_SECONDS
 from tests.e2e.wire import Wire
 from tests.servers.store import THREADS, Server, store
 
@@ -32,7 +33,7 @@ def test_connections_that_say_nothing_hold_no_thread(server: Server) -> None:
         started = time.monotonic()
         with Wire(server.port) as wire:
             assert wire.ask("GET", "/healthz").hear().status == 200
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < BODY_TIMEOUT_SECONDS
 
 
 def test_a_reader_of_small_answers_that_stops_frees_its_thread(
@@ -77,7 +78,7 @@ def test_idle_connections_do_not_hold_up_the_end(tmp_path: Path) -> None:
         started = time.monotonic()
         server.terminate()
         assert server.wait() == 0
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15
         assert idle.closed()
 
 
