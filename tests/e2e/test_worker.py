@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.blobs.bodies import random_body
-from tests.e2e.conftest import BODY_TIMEOUT_SECONDS
 from tests.e2e.wire import Wire
 from tests.servers.store import THREADS, Server, store
 
@@ -33,7 +32,7 @@ def test_connections_that_say_nothing_hold_no_thread(server: Server) -> None:
         started = time.monotonic()
         with Wire(server.port) as wire:
             assert wire.ask("GET", "/healthz").hear().status == 200
-        assert time.monotonic() - started < BODY_TIMEOUT_SECONDS
+        assert time.monotonic() - started < 4  # gthread would wait 5 s for each
 
 
 def test_a_reader_of_small_answers_that_stops_frees_its_thread(
@@ -70,16 +69,6 @@ def test_a_connection_kept_too_long_is_closed(tmp_path: Path) -> None:
         assert used.ask("GET", "/healthz").hear().status == 200
         assert used.closed()
         assert silent.closed()
-
-
-def test_idle_connections_do_not_hold_up_the_end(tmp_path: Path) -> None:
-    with store(tmp_path) as server, Wire(server.port) as idle, Wire(server.port):
-        assert idle.ask("GET", "/healthz").hear().status == 200
-        started = time.monotonic()
-        server.terminate()
-        assert server.wait() == 0
-        assert time.monotonic() - started < 15
-        assert idle.closed()
 
 
 def test_a_request_after_sigterm_is_answered_and_ends_its_connection(
