@@ -46,12 +46,13 @@ class DataPlaneHandler(WSGIHandler):
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answer one request. What streams is closed by the server, the rest here."""
+        _check_connection()
         response: Any = self._middleware_chain(self.request_class(environ))
         start_response(
             f"{response.status_code} {response.reason_phrase}", list(response.items())
         )
         if isinstance(response, HttpResponse):
-            _give_back_connection()
+            _check_connection()
             return [response.content]
         file = getattr(response, "file_to_stream", None)
         wrapper = environ.get("wsgi.file_wrapper")
@@ -70,8 +71,10 @@ def _route(request: "HttpRequest") -> "HttpResponseBase":
     return answer
 
 
-def _give_back_connection() -> None:
-    """Do what Django does between requests: a broken connection is not used again."""
+def _check_connection() -> None:
+    """Do what Django's signals do: have the connection looked at before its next use,
+    and give a broken one up, or one that belongs to a pool.
+    """
     if not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()
 
