@@ -146,10 +146,13 @@ class Worker(GracefulWorker):
 
     def _answer(self, fd: int, conn: TConn) -> None:
         """Answer what has arrived; bytes read ahead make no further event."""
-        while self.handle(conn):
-            if not conn.parser.unreader.buf.tell():
-                self._wait(fd, conn, self.arrivals.modify)
-                return
+        try:
+            while self.handle(conn):
+                if not conn.parser.unreader.buf.tell():
+                    self._wait(fd, conn, self.arrivals.modify)
+                    return
+        except Exception:  # noqa: BLE001 whatever it is, this thread serves the others
+            self.log.exception("A connection is given up.")
         self.method_queue.defer(self._leave, conn)
 
     def _leave(self, conn: TConn) -> None:
