@@ -151,7 +151,7 @@ class Worker(GracefulWorker):
                 if not conn.parser.unreader.buf.tell():
                     self._wait(fd, conn, self.arrivals.modify)
                     return
-        except Exception:  # noqa: BLE001 whatever it is, this thread serves the others
+        except Exception:
             self.log.exception("A connection is given up.")
         self.method_queue.defer(self._leave, conn)
 
