@@ -46,6 +46,8 @@ lint: ## Check style, types, import rules, templates and migrations
 	ENV_FILE=/dev/null SECRET_KEY=only-for-reading-the-types-never-for-serving $(PYTHON_BIN) -m mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON_BIN) -m djlint templates --check --lint --quiet
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.compose-spec compose.yaml
+	[ ! -x $(VENV)/bin/hadolint ] || $(VENV)/bin/hadolint Dockerfile
 	DJANGO_SETTINGS_MODULE=tests.settings $(PYTHON_BIN) manage.py makemigrations --check --dry-run
 
 deploy-check: ## Run Django's deploy checks with the settings of a production node

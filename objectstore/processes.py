@@ -16,6 +16,8 @@ from objectstore.config import BASE_DIR, load_or_exit
 
 # What a process needs to end after its last request has had its grace.
 MARGIN_SECONDS = 5
+# What a host of the Heroku kind runs once, before it starts a new version.
+_RELEASE = "release"
 _STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
 
 
@@ -28,7 +30,8 @@ def main() -> int:
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     procfile = parse_procfile((BASE_DIR / "Procfile").read_text())
     for name, command in procfile.processes.items():
-        manager.add_process(name, command, cwd=str(BASE_DIR))
+        if name != _RELEASE:
+            manager.add_process(name, command, cwd=str(BASE_DIR))
     manager.loop()
     return 0 if manager.returncode in _STOPPED else int(manager.returncode)
 

@@ -35,7 +35,7 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Any]]:
     signal.signal(signal.SIGHUP, before)
 
 
-def test_everything_in_the_procfile_is_started(manager: Any) -> None:
+def test_everything_in_the_procfile_is_started_but_its_release(manager: Any) -> None:
     processes.main()
 
     assert set(manager.added) == {"web", "worker"}

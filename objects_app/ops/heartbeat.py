@@ -1,4 +1,4 @@
-"""The heartbeat of a gunicorn process: a thread beside the requests, not among them."""
+"""What a gunicorn process does beside its requests, in a thread of its own."""
 
 import logging
 import threading
@@ -7,16 +7,19 @@ import time
 from django.conf import settings
 from django.db import connection
 
-from objects_app.services import nodes
+from objects_app.services import nodes, sweep
 from objects_app.services.schedule import Task, run
 
 logger = logging.getLogger(__name__)
 
 JOIN_SECONDS = 1.0
+SPOOLS_SECONDS = 3600.0
 
 
 class Heartbeat:
-    """Beats from `start` to `stop`. To be started after the fork, in each process.
+    """Beats from `start` to `stop`, and clears this node's spools now and then.
+
+    To be started after the fork, in each process.
 
     `instance` and `since` (of time.monotonic) are the node's, alike in its processes.
     """
@@ -29,7 +32,10 @@ class Heartbeat:
         self._thread = threading.Thread(
             target=run,
             kwargs={
-                "tasks": [Task("heartbeat", settings.HEARTBEAT_SECONDS, self.beat)],
+                "tasks": [
+                    Task("heartbeat", settings.HEARTBEAT_SECONDS, self.beat),
+                    Task("spools", SPOOLS_SECONDS, sweep.clear_spools),
+                ],
                 "stop": self._stop,
             },
             name="heartbeat",

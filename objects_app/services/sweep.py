@@ -64,7 +64,7 @@ def sweep(
     windows = takewhile(lambda _: not stop(), _windows())
     condemned = sum(condemn_window(above_id=start) for start in windows)
     done = remove_condemned(grace_seconds=grace, progress=progress, stop=stop)
-    spools = backend().clear_spool(older_than_seconds=SPOOL_AGE_SECONDS)
+    spools = clear_spools()
     held, held_bytes = held_back(grace_seconds=grace)
     if held:
         logger.info(
@@ -73,6 +73,15 @@ def sweep(
     return done._replace(
         condemned=condemned, spools=spools, held=held, held_bytes=held_bytes
     )
+
+
+def clear_spools() -> int:
+    """Remove what uploads left behind that never ended: their processes were killed.
+
+    Return how many there were. A node's spools are on its own disk, so each node does
+    this for itself, whoever leads.
+    """
+    return backend().clear_spool(older_than_seconds=SPOOL_AGE_SECONDS)
 
 
 def held_back(*, grace_seconds: float = 0) -> tuple[int, int]:

@@ -1,14 +1,17 @@
 """The thread that beats beside the requests."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
 from pytest_django import Settings
 
+from objects_app.blobs.backend import backend
 from objects_app.models import Node
 from objects_app.ops.heartbeat import Heartbeat
 from objects_app.services import nodes
@@ -44,6 +47,21 @@ def test_it_beats_until_it_is_stopped(heartbeat: Heartbeat) -> None:
     last = Node.objects.get().seen_at
     time.sleep(0.1)
     assert Node.objects.get().seen_at == last
+
+
+def test_it_removes_the_old_spools_of_its_node(
+    heartbeat: Heartbeat, data_dir: Path
+) -> None:
+    left, new = (backend().spool_dir / name for name in ("left", "new"))
+    for spool in (left, new):
+        spool.write_bytes(b"half a body")
+    days_ago = time.time() - 2 * 86_400
+    os.utime(left, (days_ago, days_ago))
+
+    heartbeat.start()
+
+    wait_for(lambda: not left.exists())
+    assert new.exists()
 
 
 def test_it_keeps_no_connection_between_beats(heartbeat: Heartbeat) -> None:
