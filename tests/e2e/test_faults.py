@@ -61,6 +61,15 @@ def assert_only_503(ledger: Ledger, *cut: Server) -> None:
     assert ledger.cut() <= {node.url for node in cut}
 
 
+def assert_it_recovers(three: Cluster, ledger: Ledger) -> None:
+    """Requests failed, soon every node is well again, and then none fails any more."""
+    three.wait_until_well()
+    before = len(ledger.failures)
+    time.sleep(2)
+    assert before
+    assert ledger.failures[before:] == [], "it failed after its recovery"
+
+
 def test_what_one_node_wrote_every_other_reads_at_once(three: Cluster) -> None:
     for number, writer in enumerate([*three.nodes, *three.nodes]):
         path, body = "/buckets/at-once/objects/x", random_body(100 + number)
@@ -135,12 +144,8 @@ def test_postgresql_is_restarted(three: Cluster, end: str) -> None:
         getattr(three.database, end)()
         time.sleep(2)
         three.database.start()
-        three.wait_until_well()
-        before = len(ledger.failures)
-        time.sleep(2)
+        assert_it_recovers(three, ledger)
 
-    assert before
-    assert ledger.failures[before:] == [], "it failed after its recovery"
     assert_only_503(ledger)
     ledger.check(three)
 
@@ -150,12 +155,8 @@ def test_s3_falls_silent_for_twenty_seconds(three: Cluster) -> None:
         three.s3.signal(signal.SIGSTOP)
         time.sleep(20)
         three.s3.signal(signal.SIGCONT)
-        three.wait_until_well()
-        before = len(ledger.failures)
-        time.sleep(2)
+        assert_it_recovers(three, ledger)
 
-    assert before
-    assert ledger.failures[before:] == [], "it failed after its recovery"
     assert_only_503(ledger)
     ledger.check(three)
 
@@ -165,12 +166,8 @@ def test_s3_is_killed_and_comes_back(three: Cluster) -> None:
         three.s3.kill()
         time.sleep(4)
         three.s3.start()
-        three.wait_until_well()
-        before = len(ledger.failures)
-        time.sleep(2)
+        assert_it_recovers(three, ledger)
 
-    assert before
-    assert ledger.failures[before:] == [], "it failed after its recovery"
     assert_only_503(ledger)
     ledger.check(three)
 
