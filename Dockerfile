@@ -3,7 +3,7 @@
 #
 #   docker build -t objectstore .
 #   docker run --env-file .env objectstore python manage.py migrate
-#   docker run --env-file .env -p 8080:8080 objectstore
+#   docker run --env-file .env -v spool:/data -p 8080:8080 objectstore
 
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /app
@@ -27,7 +27,8 @@ COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app
 # Bodies on their way in are spooled below DATA_DIR; nothing else is written, so the
-# root file system may be read-only.
+# root file system may be read-only. Mount a volume there: hosts such as Railway refuse
+# an image that declares one itself.
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -35,7 +36,6 @@ ENV PATH=/venv/bin:$PATH \
     BIND=0.0.0.0 \
     DATA_DIR=/data
 USER 10001:10001
-VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=10s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ.get('PORT', '8080')}/readyz\", timeout=9)"]

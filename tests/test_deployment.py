@@ -1,6 +1,7 @@
 """The files that hosts start the store by: no container engine runs them here, so what
 can be held against the project is."""
 
+import json
 import os
 import pwd
 import re
@@ -48,6 +49,19 @@ def test_the_image_is_made_of_files_that_are_there_and_reach_the_builder() -> No
 
 def test_the_image_runs_as_nobody_in_particular() -> None:
     assert _instructions("USER") == ["10001:10001"]
+
+
+def test_the_image_declares_no_volume_which_railway_would_refuse() -> None:
+    assert not _instructions("VOLUME")
+
+
+def test_the_image_is_asked_whether_it_is_ready() -> None:
+    [command] = re.findall(r"^HEALTHCHECK .*\\\n\s+CMD (.+)$", DOCKERFILE, re.MULTILINE)
+
+    executable, option, program = json.loads(command)
+    assert (executable, option) == ("python", "-c")
+    assert "/readyz" in program
+    compile(program, "HEALTHCHECK", "exec")
 
 
 def test_the_image_installs_only_what_has_the_hash_that_was_reviewed() -> None:
