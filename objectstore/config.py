@@ -96,7 +96,7 @@ class Config(BaseSettings):
     )
     aws_region: str | None = Field(None, description="Region of the S3 bucket.")
     s3_timeout_seconds: float = Field(
-        10,
+        8,
         gt=0,
         le=60,
         description="How long S3 may be silent before a request to it is given up.",

@@ -14,7 +14,8 @@ from tests.e2e.cluster import Cluster, Told, ask, ask_on
 from tests.servers.store import Server
 
 CLIENTS = 6
-MOST_SECONDS = 12.0
+# Twice as long as S3 may be silent, less a little: a busy machine is slower.
+MOST_SECONDS = 15.0
 _PAUSE_SECONDS = 0.03
 _SIZES = (0, 100, 5_000, 70_000, 300_000, 1_500_000)
 _COMMON = 5  # contents that all clients store again and again
