@@ -122,13 +122,6 @@ def test_every_node_behind_nginx_is_a_service() -> None:
     assert upstream == [name for name in SERVICES if name.startswith("node-")]
 
 
-def test_the_example_of_an_environment_names_settings_only() -> None:
-    example = (BASE_DIR / ".env.example").read_text()
-    named = set(re.findall(r"^# ([A-Z0-9_]+)=", example, re.MULTILINE))
-
-    assert named - SETTINGS == {"POSTGRES_PASSWORD"}
-
-
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
     """What the image holds, which its user may read and nothing more."""

@@ -154,7 +154,8 @@ def test_every_thread_has_a_connection_and_none_waits_for_ever(
 ) -> None:
     configured: Any = store._client.meta.config
     assert configured.max_pool_connections > settings.WEB_THREADS + PART_THREADS
-    assert configured.connect_timeout < configured.read_timeout == 10
+    assert configured.read_timeout == settings.S3_TIMEOUT_SECONDS
+    assert configured.connect_timeout < configured.read_timeout
 
 
 # Parts
