@@ -5,22 +5,24 @@ each answered connection back: two wake-ups and a dozen changes of the interpret
 per request, more than a small request's own work. Here the threads wait for requests
 themselves, on one epoll. A connection is armed for one event (EPOLLONESHOT), so exactly
 one thread gets it; the kernel wakes the thread that began to wait last, so a light load
-stays on few of them. The accepting thread accepts, closes, and says that it lives.
+stays on few of them. The accepting thread accepts, and says that it lives.
 
 Sockets stay blocking: the kernel limits how long they wait, by what they inherit from
 the listening one (objectstore/gunicorn.py). A time limit of Python's would cost another
 system call, and a release of the interpreter lock, before each read and write.
 """
 
+import contextlib
 import errno
 import os
 import select
+import socket
 import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from gunicorn import http, util
+from gunicorn import http
 from gunicorn.http import wsgi
 from gunicorn.http.body import LengthReader
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn
@@ -32,6 +34,8 @@ _CLIENT_LEFT = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EAGAIN)
 _YIELD_SECONDS = 0.0001
 _MOST_YIELD_SECONDS = 0.002
 _STOPPING_POLL_SECONDS = 0.1
+_LINGER_SECONDS = 2.0
+_LINGER_BYTES = 65536
 
 
 class Response(wsgi.Response):  # type: ignore[misc] # gunicorn has no types
@@ -79,6 +83,7 @@ class Worker(GracefulWorker):
         """Open what the threads wait on, after the fork; then run."""
         self.arrivals = select.epoll()
         self.waiting: dict[int, TConn] = {}
+        self.leaving: dict[int, int] = {}  # how much is still read of each
         self.ended = False
         super().init_process()
 
@@ -123,8 +128,7 @@ class Worker(GracefulWorker):
         now = time.monotonic()
         for fd, conn in list(self.waiting.items()):
             if (force or conn.timeout <= now) and self.waiting.pop(fd, None):
-                self.nr_conns -= 1
-                conn.close()
+                self._close(fd, conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
         for conn in list(self.waiting.values()):
@@ -147,17 +151,56 @@ class Worker(GracefulWorker):
     def _answer(self, fd: int, conn: TConn) -> None:
         """Answer what has arrived; bytes read ahead make no further event."""
         try:
-            while self.handle(conn):
-                if not conn.parser.unreader.buf.tell():
-                    self._wait(fd, conn, self.arrivals.modify)
-                    return
+            if fd not in self.leaving:
+                while self.handle(conn):
+                    if not conn.parser.unreader.buf.tell():
+                        self._wait(fd, conn, self.arrivals.modify)
+                        return
+                self._leave(fd, conn)
+            self._linger(fd, conn)
         except Exception:
             self.log.exception("A connection is given up.")
-        self.method_queue.defer(self._leave, conn)
+            self.waiting.pop(fd, None)
+            self._close(fd, conn)
 
-    def _leave(self, conn: TConn) -> None:
+    def _leave(self, fd: int, conn: TConn) -> None:
+        """Send no more, and give the client a moment to read and to end its side.
+
+        Closed at once with bytes unread, a connection is reset, and the end of the
+        answer may be lost (RFC 9112 9.6).
+        """
+        self.leaving[fd] = _LINGER_BYTES
+        conn.timeout = time.monotonic() + _LINGER_SECONDS
+        with contextlib.suppress(OSError):  # the client has gone already
+            conn.sock.shutdown(socket.SHUT_WR)
+        conn.sock.setblocking(False)
+
+    def _linger(self, fd: int, conn: TConn) -> None:
+        """Read what the client still sends; no thread waits for more of it.
+
+        gthread's accepting thread does: one client after another would keep all others
+        out for as long as it keeps its side open.
+        """
+        try:
+            while self.leaving[fd] > 0:
+                read = conn.sock.recv(_LINGER_BYTES)
+                self.leaving[fd] -= len(read) or _LINGER_BYTES
+        except BlockingIOError:
+            self.waiting[fd] = conn
+            self.arrivals.modify(fd, _ARMED)
+            return
+        except OSError:
+            pass
+        self._close(fd, conn)
+
+    def _close(self, fd: int, conn: TConn) -> None:
+        """Close; the accepting thread alone counts the connections."""
+        self.leaving.pop(fd, None)
+        conn.close()
+        self.method_queue.defer(self._forget)
+
+    def _forget(self) -> None:
         self.nr_conns -= 1
-        conn.close(graceful=True)
 
     def handle(self, conn: TConn) -> bool:
         """Answer one request; return whether the connection may bring another."""
@@ -202,7 +245,6 @@ class Worker(GracefulWorker):
                 raise
             # An error page in the middle of an answer would pass for its body.
             self.log.exception("Error handling request")
-            util.close_graceful(conn.sock)
             return False
         finally:
             self.log.access(response, request, environ, datetime.now() - begun)  # noqa: DTZ005

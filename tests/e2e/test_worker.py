@@ -1,6 +1,7 @@
 """gunicorn's worker as ours makes it: who waits, who is served, how it ends."""
 
 import contextlib
+import secrets
 import time
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from tests.blobs.bodies import random_body
 from tests.e2e.wire import Wire
-from tests.servers.store import THREADS, Server, store
+from tests.servers.faulty import Fault, faulty_s3
+from tests.servers.store import PRODUCTION, THREADS, Server, store
 
 pytestmark = pytest.mark.e2e
 
@@ -87,3 +89,41 @@ def test_a_request_after_sigterm_is_answered_and_ends_its_connection(
         assert (heard.status, heard.headers["Connection"]) == (200, "close")
         assert busy.say(b"2").hear().status == 201
         assert server.wait() == 0
+
+
+def test_clients_that_keep_their_end_open_keep_nobody_out(server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(4 * THREADS):
+            wire = stack.enter_context(Wire(server.port))
+            asked = wire.ask("GET", "/healthz", "Connection: close")
+            assert asked.hear().status == 200
+            assert wire.closed()
+        started = time.monotonic()
+        with Wire(server.port) as newcomer:
+            assert newcomer.ask("GET", "/healthz").hear().status == 200
+        assert time.monotonic() - started < 1  # gthread would linger 2 s for each
+
+
+def test_storage_that_breaks_off_ends_that_answer_and_not_the_worker(
+    tmp_path: Path, s3_server: dict[str, str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    with (
+        faulty_s3(s3_server["S3_ENDPOINT_URL"]) as (url, proxy),
+        store(
+            tmp_path,
+            **PRODUCTION,
+            **s3_server | {"S3_ENDPOINT_URL": url, "S3_PREFIX": secrets.token_hex(8)},
+        ) as server,
+    ):
+        path = f"{OBJECTS}/large"
+        with Wire(server.port) as wire:
+            put = wire.ask("PUT", path, body=random_body(900_000))
+            assert put.hear().status == 201
+            proxy.next(Fault(truncate_to=600_000))
+            wire.ask("GET", path)
+            heard = b"".join(iter(wire.hear_some, b""))
+            assert 0 < len(heard) < 900_000
+        server.terminate()
+        assert server.wait() == 0
+        assert "Exception in worker process" not in server.log.read_text()

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
 THREADS = 4
-_PRODUCTION = {
+PRODUCTION = {
     "SECRET_KEY": secrets.token_urlsafe(40),
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
     "ANONYMOUS_ACCESS": "write",
@@ -173,7 +173,7 @@ def store(folder: Path, **variables: str) -> Iterator[Server]:
 @contextlib.contextmanager
 def store_on(url: str, folder: Path, **variables: str) -> Iterator[Server]:
     """Yield a started store with these settings on this PostgreSQL database."""
-    database = {"DATABASE_URL": url, **_PRODUCTION}
+    database = {"DATABASE_URL": url, **PRODUCTION}
     with _started(folder, database | variables) as server:
         yield server
 
@@ -193,7 +193,7 @@ def _started(folder: Path, variables: dict[str, str]) -> Iterator[Server]:
 def _bytes() -> dict[str, str]:
     """Return the variables of a place for bytes: the run's bucket, else the folder."""
     if variables := given_variables():
-        return {**_PRODUCTION, **variables, "S3_PREFIX": secrets.token_hex(8)}
+        return {**PRODUCTION, **variables, "S3_PREFIX": secrets.token_hex(8)}
     return {}
 
 
@@ -205,7 +205,7 @@ def _database() -> Iterator[dict[str, str]]:
         yield {}
         return
     with new_database(url) as new:
-        yield {"DATABASE_URL": new, **_PRODUCTION}
+        yield {"DATABASE_URL": new, **PRODUCTION}
 
 
 @contextlib.contextmanager
