@@ -26,6 +26,7 @@ from objects_app.blobs.s3_client import (
     own_encryption,
     own_server,
     s3_failures,
+    told,
 )
 from objects_app.blobs.s3_clock import parse_date
 from objects_app.blobs.s3_urls import DownloadUrls
@@ -243,13 +244,14 @@ class S3Backend:
     def _put(self, target: dict[str, Any], sha256: str, body: Any, size: int) -> None:
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         with self._call():
-            self._client.put_object(
+            stored = self._client.put_object(
                 **target,
                 Body=body,
                 ContentLength=size,
                 ChecksumSHA256=checksum,
                 **own_encryption(),
             )
+        told(stored, "ETag")
 
     def _require(self, sha256: str, size: int) -> None:
         stored = self.stat(sha256)

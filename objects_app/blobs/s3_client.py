@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -152,6 +152,21 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(error, ClientError):
         return _status(error) >= _SERVER_ERROR
     return isinstance(error, BotoCoreError)
+
+
+def told(answer: Mapping[str, Any], name: str) -> Any:
+    """Return what S3's answer says; whoever answers without it is not S3.
+
+    A gateway's 200 of its own, or one cut off behind its head, is no success. Raises
+    StorageUnavailable.
+    """
+    if (value := answer.get(name)) is None:
+        logger.error("S3 failed: a success without %s is no answer of S3", name)
+        raise StorageUnavailable(
+            "The storage gave no answer of S3: the operator has to check its address. "
+            "Nothing was changed."
+        )
+    return value
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from objects_app.blobs.cores import use_every_core
 from objects_app.blobs.ingest import Spool, storage_failures
 from objects_app.blobs.layout import digest_of
-from objects_app.blobs.s3_client import PART_THREADS, code
+from objects_app.blobs.s3_client import PART_THREADS, code, told
 from objects_app.errors import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def upload(
         begun = client.create_multipart_upload(
             **target, ChecksumAlgorithm="SHA256", **options
         )
-    whole: dict[str, Any] = {**target, "UploadId": begun["UploadId"]}
+    whole: dict[str, Any] = {**target, "UploadId": told(begun, "UploadId")}
 
     def send(
         number: int, start: int, digest: bytes, descriptor: int
@@ -115,7 +115,8 @@ def upload(
                 ContentLength=length,
                 ChecksumSHA256=checksum,
             )
-        return {"PartNumber": number, "ETag": sent["ETag"], "ChecksumSHA256": checksum}
+        etag = told(sent, "ETag")
+        return {"PartNumber": number, "ETag": etag, "ChecksumSHA256": checksum}
 
     try:
         with opened(spool) as descriptor:
@@ -143,7 +144,10 @@ def _complete(
     """Join the parts. A repeated request finds the upload gone if the first came
     through and only its answer was lost."""
     try:
-        client.complete_multipart_upload(**whole, MultipartUpload={"Parts": parts})
+        joined = client.complete_multipart_upload(
+            **whole, MultipartUpload={"Parts": parts}
+        )
+        told(joined, "ETag")
     except ClientError as error:
         if code(error) != "NoSuchUpload":
             raise

@@ -233,6 +233,43 @@ def test_small_bytes_that_are_not_their_digest_are_missing_bytes(
         store.open(sha256, start=0, length=5)
 
 
+@pytest.mark.parametrize("body", [b"", b"<html>Welcome</html>"], ids=["none", "html"])
+@pytest.mark.parametrize(
+    "asked", ["PUT", "POST uploads", "PUT partNumber", "POST uploadId"]
+)
+def test_a_success_that_is_not_s3s_stores_nothing(
+    store: S3Backend, proxy: FaultyS3, asked: str, body: bytes
+) -> None:
+    method, _, query = asked.partition(" ")
+    proxy.choose = lambda request: (
+        Fault(status=200, body=body)
+        if request.method == method and query in request.target.partition("?")[2]
+        else None
+    )
+
+    with pytest.raises(StorageUnavailable, match="no answer of S3"):
+        if query:
+            put_in_parts(store, random_body(PART + 1))
+        else:
+            put(store, BODY)
+
+
+@pytest.mark.parametrize("code", ["InternalError", "SlowDown"])
+def test_a_failure_that_comes_as_a_success_is_a_failure(
+    store: S3Backend, proxy: FaultyS3, code: str
+) -> None:
+    proxy.choose = lambda request: (
+        Fault(status=200, code=code)
+        if request.method == "POST" and "uploadId" in request.target
+        else None
+    )
+
+    with pytest.raises(StorageUnavailable):
+        put_in_parts(store, random_body(PART + 1))
+
+    assert store.stat(digest(random_body(PART + 1))) is None
+
+
 # Parts
 
 

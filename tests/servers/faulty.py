@@ -22,6 +22,7 @@ class Fault(NamedTuple):
 
     status: int = 0
     code: str = ""
+    body: bytes | None = None
     hang_up: bool = False
     silent: bool = False
     flip_body: bool = False
@@ -91,7 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         if fault.status:
-            self._answer(fault.status, {}, _error(fault.code))
+            told = _error(fault.code) if fault.body is None else fault.body
+            self._answer(fault.status, {}, told)
             return
         if fault.flip_body:
             body = bytes([body[0] ^ 1]) + body[1:]
