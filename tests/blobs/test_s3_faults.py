@@ -247,11 +247,9 @@ def test_a_success_that_is_not_s3s_stores_nothing(
         else None
     )
 
+    write, content = (put_in_parts, random_body(PART + 1)) if query else (put, BODY)
     with pytest.raises(StorageUnavailable, match="no answer of S3"):
-        if query:
-            put_in_parts(store, random_body(PART + 1))
-        else:
-            put(store, BODY)
+        write(store, content)
 
 
 @pytest.mark.parametrize("code", ["InternalError", "SlowDown"])
