@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import io
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -207,16 +208,19 @@ class S3Backend:
         return date
 
     def clear_spool(self, older_than_seconds: float) -> int:
-        """Remove old spools here, and in S3 the parts that crashed uploads left."""
-        before = self.clock().timestamp() - older_than_seconds
+        """Remove old spools here, and in S3 the parts that crashed uploads left, each
+        by its own clock: this machine's may be days off."""
+        removed = ingest.clear_spool(
+            self.spool_dir, before=time.time() - older_than_seconds
+        )
         s3_multipart.clear(
             client=self._client,
             call=self._call,
             bucket=self._bucket,
             prefix=self._prefix,
-            before=before,
+            before=self.clock().timestamp() - older_than_seconds,
         )
-        return ingest.clear_spool(self.spool_dir, before=before)
+        return removed
 
     def check(self) -> None:
         """Ask for the bucket: S3 answers, knows us, and has it.

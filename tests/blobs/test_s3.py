@@ -245,3 +245,16 @@ def test_wrong_credentials_are_not_taken_for_a_wrong_clock(
         S3Backend().check()
 
     assert len(proxy.requests) == 1
+
+
+def test_an_upload_under_way_keeps_its_spool_whatever_time_s3_has(
+    store: S3Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tomorrow = store.clock() + timedelta(days=2)
+    monkeypatch.setattr(store, "clock", lambda: tomorrow)
+
+    with received(random_body(2 * MIB), spool_dir=store.spool_dir) as body:
+        assert store.clear_spool(older_than_seconds=86_400) == 0
+        store.write(body.sha256, body.spool)
+
+    assert store.stat(body.sha256) == 2 * MIB
