@@ -1,6 +1,7 @@
 """Verify: read every stored byte again. Distrust: believe none until seen."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import reduce
@@ -10,12 +11,13 @@ from typing import NamedTuple
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from objects_app.blobs.backend import BlobBackend, backend
-from objects_app.errors import BytesMissing
+from objects_app.errors import BytesMissing, StorageUnavailable
 from objects_app.models import Blob, Segment, StoredObject, UploadPart
 from objects_app.services.objects import doubt_bytes
 from objects_app.services.sweep import orphans
 
 _CHUNK = 1024 * 1024
+_PAUSES_SECONDS = (1, 2, 4, 8, 16)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -35,14 +37,15 @@ def verify(*, progress: Callable[[int], object] = lambda _: None) -> Verified:
     What is missing or damaged is no longer trusted: the next upload of that content
     writes it again. Only what an object needs is reported as a loss. Orphans are only
     reported: `sweep --orphans` removes them. `progress` is told the bytes read each
-    time.
+    time, less than none when they are read again. Raises StorageUnavailable for one
+    that is away for longer than half a minute.
     """
     store = backend()
     checked = size = 0
     missing: list[str] = []
     damaged: list[str] = []
     for blob in _live_blobs():
-        digest = _digest(store, blob.sha256, progress)
+        digest = _patiently(store, blob.sha256, progress)
         if digest != blob.sha256:
             doubt_bytes(sha256=blob.sha256)
             if _referenced().filter(pk=blob.pk, sha256=blob.sha256).exists():
@@ -87,6 +90,18 @@ def _live_blobs() -> Iterator[Blob]:
     return rows.iterator(chunk_size=1000)
 
 
+def _patiently(
+    store: BlobBackend, sha256: str, progress: Callable[[int], object]
+) -> str | None:
+    """Return `_digest`; a storage that is away for a moment does not end a long run."""
+    for seconds in _PAUSES_SECONDS:
+        try:
+            return _digest(store, sha256, progress)
+        except StorageUnavailable:
+            time.sleep(seconds)
+    return _digest(store, sha256, progress)
+
+
 def _digest(
     store: BlobBackend, sha256: str, progress: Callable[[int], object]
 ) -> str | None:
@@ -95,9 +110,14 @@ def _digest(
         reader = store.open(sha256)
     except BytesMissing:
         return None
-    hasher = hashlib.sha256()
+    hasher, read = hashlib.sha256(), 0
     with reader:
-        while chunk := reader.read(_CHUNK):
-            hasher.update(chunk)
-            progress(len(chunk))
+        try:
+            while chunk := reader.read(_CHUNK):
+                hasher.update(chunk)
+                read += len(chunk)
+                progress(len(chunk))
+        except StorageUnavailable:
+            progress(-read)
+            raise
     return hasher.hexdigest()

@@ -1,11 +1,13 @@
 """Verify finds what is missing, damaged and orphaned; distrust believes nothing."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from django.db.models.functions import Now
 
+from objects_app.blobs.backend import BlobReader
 from objects_app.errors import StorageUnavailable
 from objects_app.models import Blob
 from objects_app.queries import sql
@@ -101,12 +103,52 @@ def test_a_blob_that_is_swept_during_the_run_is_not_missed(
 
 
 def test_a_storage_that_is_away_is_not_a_storage_without_bytes(
-    store: Store,
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(verify, "_PAUSES_SECONDS", (0,))
     store.put("a", b"content")
     take_storage_away()
     with pytest.raises(StorageUnavailable):
         verify.verify()
+
+
+def test_storage_that_breaks_off_now_and_then_is_read_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "_PAUSES_SECONDS", (0, 0))
+    body = bytes(3_000_000)
+    store.put("a", body)
+    monkeypatch.setattr(store.backend, "open", Breaking(store.backend.open).open)
+    read: list[int] = []
+
+    verified = verify.verify(progress=read.append)
+
+    assert verified == Verified(1, len(body), [], [], [])
+    assert sum(read) == len(body)
+
+
+class Breaking:
+    """Opens readers of which the first fails at once, the second in mid-stream."""
+
+    def __init__(self, open_: Callable[[str], BlobReader]) -> None:
+        self._open = open_
+        self._tried = 0
+
+    def open(self, sha256: str) -> BlobReader:
+        self._tried += 1
+        if self._tried == 1:
+            raise StorageUnavailable("away")
+        reader = self._open(sha256)
+        if self._tried == 2:
+            read, left = reader.read, iter((True,))
+
+            def once(size: int = -1, /) -> bytes:
+                if next(left, False):
+                    return read(size)
+                raise StorageUnavailable("broke off")
+
+            reader.read = once  # type: ignore[method-assign]
+        return reader
 
 
 def test_distrust_forgets_what_was_seen_but_not_what_is_only_claimed(
