@@ -6,15 +6,34 @@ import sys
 
 
 def main() -> None:
-    """Run one command; a wrong setting is one sentence, not a traceback."""
+    """Run one command. What an operator can mend is one sentence: a wrong setting, a
+    database or a storage that does not answer. `--traceback` shows the rest.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "objectstore.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError, ProgrammingError
+
+    from objects_app.errors import StoreError
 
     try:
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(f"objectstore: {error}")
+    except (
+        ImproperlyConfigured,
+        OperationalError,
+        ProgrammingError,
+        StoreError,
+    ) as error:
+        if "--traceback" in sys.argv:
+            raise
+        sentence = str(error)
+        if isinstance(error, OperationalError | ProgrammingError):
+            first_line = sentence.strip().partition("\n")[0]
+            sentence = (
+                f"The database cannot be used ({first_line}): see that it runs, that "
+                "DATABASE_URL is right, and that `migrate` was run."
+            )
+        sys.exit(f"objectstore: {sentence}")
 
 
 if __name__ == "__main__":

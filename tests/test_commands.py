@@ -13,6 +13,8 @@ from django.core.management import CommandError, call_command
 from objects_app.models import Blob
 from objectstore.config import BASE_DIR
 from tests.client import DataPlane
+from tests.e2e.store import environment
+from tests.servers.ports import free_port
 from tests.stored import lose, replace, stored_digests
 
 HELLO = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
@@ -107,6 +109,62 @@ def test_folding_says_how_many_rows_it_folded(data_plane: DataPlane) -> None:
     run("fold_journal")
     data_plane.put("/buckets/words/objects/hello", b"hello")
     assert run("fold_journal").strip() == "Folded 2 journal rows."
+
+
+@pytest.mark.e2e
+@pytest.mark.sqlite_only
+@pytest.mark.parametrize("command", ["serve", "stats", "nodes", "sweep"])
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("postgres://nobody@127.0.0.1:{}/store", "refused"),
+        ("postgres://nobody@127.0.0.1:{}/store?color=blue", "color"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_sentence(
+    tmp_path: Path, command: str, url: str, told: str
+) -> None:
+    done = manage(tmp_path, command, DATABASE_URL=url.format(free_port()))
+    [line] = done.stderr.splitlines()
+    assert line.startswith("objectstore: The database cannot be used (")
+    assert told in line
+    assert done.returncode == 1
+
+
+@pytest.mark.e2e
+@pytest.mark.sqlite_only
+def test_a_storage_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    away = {
+        "S3_BUCKET_NAME": "bucket",
+        "S3_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}",
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "LOG_LEVEL": "ERROR",
+    }
+    assert manage(tmp_path, "migrate", "-v0").returncode == 0
+    done = manage(tmp_path, "sweep", "--orphans", **away)
+    *_, line = done.stderr.splitlines()
+    assert line.startswith("objectstore: The storage does not answer")
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+
+
+def manage(
+    folder: Path, *words: str, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, str(BASE_DIR / "manage.py"), *words],
+        env=environment(
+            ENV_FILE=os.devnull,
+            DATA_DIR=str(folder),
+            SECRET_KEY="k" * 40,
+            ALLOWED_HOSTS="localhost",
+            **variables,
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.e2e

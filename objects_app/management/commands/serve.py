@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand
-from django.db import OperationalError
 
 from objects_app.ops import startup
 
@@ -25,12 +24,6 @@ class Command(BaseCommand):
             password = startup.create_administrator()
         except startup.CannotStart as reason:
             sys.exit(f"objectstore: {reason}")
-        except OperationalError as error:
-            first_line = str(error).strip().partition("\n")[0]
-            sys.exit(
-                f"objectstore: The database cannot be used ({first_line}): see that it "
-                "runs and that DATABASE_URL is right."
-            )
         self._greet(password)
         startup.run_processes()
 
