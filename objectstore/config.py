@@ -6,7 +6,9 @@ import socket
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -60,6 +62,7 @@ class Config(BaseSettings):
     )
     s3_bucket_name: str | None = Field(
         None,
+        pattern=r"^([A-Za-z0-9._-]{1,255}|arn:[A-Za-z0-9:/._-]+)$",
         description="Bucket of AWS S3, or of any S3-compatible server, that the bytes "
         "are kept in instead of `DATA_DIR`.",
     )
@@ -73,6 +76,7 @@ class Config(BaseSettings):
     )
     s3_prefix: str = Field(
         "",
+        max_length=512,
         pattern=r"^[A-Za-z0-9!_.*'()/-]*$",
         description="Prefix of all keys in the S3 bucket, for several stores in one.",
     )
@@ -214,22 +218,45 @@ class Config(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _only_postgresql(cls, value: str | None) -> str | None:
-        if value and not value.startswith(("postgres://", "postgresql://")):
+        if not value:
+            return value
+        if not value.startswith(("postgres://", "postgresql://")):
             raise ValueError("it must start with postgres://")
+        try:
+            parsed = dj_database_url.parse(value)
+        except ValueError:  # its message may hold the password
+            raise ValueError(
+                "it is no URL: write /, #, ?, @, % and [ of a password as %2F, %23, "
+                "%3F, %40, %25 and %5B"
+            ) from None
+        if not (parsed["NAME"] or "service" in parsed.get("OPTIONS", {})):
+            raise ValueError("the name of the database is missing behind the host")
         return value
 
     @field_validator("s3_endpoint_url", "s3_public_endpoint_url")
     @classmethod
     def _only_http(cls, value: str | None) -> str | None:
-        if value and not value.startswith(("http://", "https://")):
-            raise ValueError("it must start with http:// or https://")
+        if value and not (
+            value.startswith(("http://", "https://")) and _names_a_host(value)
+        ):
+            raise ValueError("it must be like https://s3.example.com")
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _only_redis(cls, value: str | None) -> str | None:
-        if value and not value.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("it must start with redis:// or rediss://")
+        if value and not (
+            value.startswith("unix://")
+            or (value.startswith(("redis://", "rediss://")) and _names_a_host(value))
+        ):
+            raise ValueError("it must be like redis://:password@host:6379/0")
+        return value
+
+    @field_validator("s3_prefix")
+    @classmethod
+    def _no_dots(cls, value: str) -> str:
+        if {".", ".."} & set(value.split("/")):
+            raise ValueError("S3-compatible servers and browsers resolve . and ..")
         return value
 
     @field_validator("allowed_hosts", "cors_allowed_origins", mode="before")
@@ -306,6 +333,15 @@ def load_or_exit() -> Config:
         return Config.load()
     except ImproperlyConfigured as error:
         sys.exit(f"objectstore: {error}")
+
+
+def _names_a_host(url: str) -> bool:
+    """Whether there is a host in it, and a port that is a number if any."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def is_loopback(address: str) -> bool:

@@ -77,13 +77,23 @@ def test_a_variable_of_somebody_else_is_no_mistake(
         ("LOG_LEVEL", "LOUD"),
         ("SECRET_KEY", "short"),
         ("DATABASE_URL", "mysql://db/store"),
+        ("DATABASE_URL", "postgres://store:se#cret@db/store"),
+        ("DATABASE_URL", "postgres://store@db:port/store"),
+        ("DATABASE_URL", "postgres://store@db"),
+        ("S3_BUCKET_NAME", "my bucket"),
+        ("S3_BUCKET_NAME", "bucket/folder"),
         ("S3_ENDPOINT_URL", "s3.example.com"),
+        ("S3_ENDPOINT_URL", "http://"),
+        ("S3_ENDPOINT_URL", "http://s3.example.com:port"),
         ("S3_PUBLIC_ENDPOINT_URL", "ftp://s3.example.com"),
         ("S3_PREFIX", "a b"),
+        ("S3_PREFIX", "a/../b"),
+        ("S3_PREFIX", "a" * 513),
         ("S3_SSE", "rot13"),
         ("S3_TIMEOUT_SECONDS", "0"),
         ("DOWNLOAD_MODE", "carrier-pigeon"),
         ("REDIS_URL", "http://cache"),
+        ("REDIS_URL", "redis://cache:port/0"),
         ("DATABASE_POOL_SIZE", "-1"),
         ("LEADER_LEASE_SECONDS", "1"),
     ],
@@ -98,6 +108,7 @@ def test_nonsense_is_refused_in_one_sentence_that_names_the_setting(
     assert sentence.startswith(f"{name} is not usable (")
     assert sentence.endswith("): change or unset it.")
     assert "\n" not in sentence
+    assert "se#cret" not in sentence
 
 
 def test_sizes_may_carry_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,11 +131,15 @@ def test_a_shared_database_needs_what_all_nodes_must_share(
         given(monkeypatch, **variables)
 
 
-@pytest.mark.parametrize("shared", ["DATABASE_URL", "S3_BUCKET_NAME"])
+@pytest.mark.parametrize(
+    "shared",
+    [{}, {"DATABASE_URL": "", "S3_BUCKET_NAME": "bucket"}],
+    ids=["database", "bucket"],
+)
 def test_a_production_node_listens_for_other_machines(
-    monkeypatch: pytest.MonkeyPatch, shared: str
+    monkeypatch: pytest.MonkeyPatch, shared: dict[str, str]
 ) -> None:
-    variables = PRODUCTION | {"DATABASE_URL": "", shared: PRODUCTION["DATABASE_URL"]}
+    variables = PRODUCTION | shared
 
     assert given(monkeypatch, **variables).address == "0.0.0.0:8080"
     assert given(monkeypatch, **variables, BIND="::1").address == "[::1]:8080"
