@@ -65,8 +65,44 @@ def test_a_bucket_name_that_is_none_is_refused(tree: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="No such file"):
+    with pytest.raises(CommandError) as refused:
         run("import_tree", tmp_path / "nothing", "test")
+    nothing = tmp_path / "nothing"
+    assert str(refused.value) == f"Cannot use {nothing}: No such file or directory."
+
+
+@pytest.mark.parametrize("place", ["nobodys", "Not_A_Bucket"])
+def test_what_stays_wrong_is_not_to_be_run_again(tmp_path: Path, place: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        run("export_tree", place, tmp_path)
+    assert "Run it again" not in str(refused.value)
+
+
+@pytest.mark.parametrize("address", ["minio:9000", "http://", "http://minio:port", ""])
+def test_an_endpoint_that_is_none_is_refused(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPORT_SECRET_ACCESS_KEY", "secret")
+    with pytest.raises(CommandError, match="is not of the form https://"):
+        run(
+            *("import_s3", "s3://old", "test"),
+            *("--endpoint-url", address, "--access-key-id", "key"),
+        )
+    assert not Bucket.objects.exists()
+
+
+def test_a_source_without_credentials_asks_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with pytest.raises(CommandError, match="give --access-key-id") as refused:
+        run("import_s3", "s3://old", "test", "--endpoint-url", "http://127.0.0.1:9")
+    assert "Run it again" not in str(refused.value)
 
 
 def test_failures_are_listed_and_end_in_an_error(
@@ -120,8 +156,9 @@ def test_a_backup_needs_one_name(tmp_path: Path) -> None:
         run("backup")
     with pytest.raises(CommandError, match="not both"):
         run("backup", tmp_path / "b", "--release")
-    with pytest.raises(CommandError, match="No such file"):
+    with pytest.raises(CommandError, match="No such file") as refused:
         run("backup", tmp_path / "nothing" / "b")
+    assert ".part" not in str(refused.value)
 
 
 def test_what_cannot_be_restored_is_one_sentence(tmp_path: Path) -> None:

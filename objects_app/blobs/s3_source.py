@@ -5,7 +5,12 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ParamValidationError,
+)
 
 from objects_app.blobs.s3_client import S3Server, code, connect
 
@@ -126,6 +131,13 @@ def _whole_sha256(response: Any, listed: Listed) -> str | None:
 
 def _told(error: BotoCoreError | ClientError) -> SourceError:
     """Return the error without a URL, which may carry a signature."""
+    if isinstance(error, NoCredentialsError):
+        return SourceRefused(
+            "There are no credentials for the source: give --access-key-id, and its "
+            "secret in the variable IMPORT_SECRET_ACCESS_KEY."
+        )
+    if isinstance(error, ParamValidationError):
+        return SourceRefused("The source cannot have a bucket or key of that name.")
     if not isinstance(error, ClientError):
         return SourceFailed(f"The source does not answer ({type(error).__name__}).")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -134,5 +146,8 @@ def _told(error: BotoCoreError | ClientError) -> SourceError:
     if code(error) in _CHANGED:
         return SourceRefused("It changed since it was listed: run again.")
     if status < 500:
-        return SourceRefused(f"The source refuses it ({code(error)}).")
+        return SourceRefused(
+            f"The source refuses it ({code(error)}): see that bucket, key and secret "
+            "are right, and what the key may do there."
+        )
     return SourceFailed(f"The source failed ({code(error)}).")

@@ -1,17 +1,19 @@
 """What the commands that move objects share: two bars, and one summary."""
 
+import os
 import threading
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from django.core.management.base import CommandError
 from django.db import Error
 from django.template.defaultfilters import filesizeformat
 from tqdm import tqdm
 
-from objects_app.blobs.s3_source import SourceError
-from objects_app.errors import StoreError
+from objects_app.blobs.s3_source import SourceError, SourceFailed
+from objects_app.errors import StorageBusy, StorageUnavailable, StoreError
 from objects_app.services.transfer import Kind, Moved, Outcome, Watch
 
 AGAIN = "Run it again: it goes on where it stopped."
@@ -31,7 +33,10 @@ def add_threads(parser: ArgumentParser, default: int) -> None:
 
 @contextmanager
 def watched() -> Iterator[Watch]:
-    """Show bytes and objects go by, and each failure; end in one sentence of errors."""
+    """Show bytes and objects go by, and each failure; end in one sentence of errors.
+
+    It says to run again where that may do; not where something has to be changed.
+    """
     lock = threading.Lock()
     with (
         tqdm(unit="B", unit_scale=True, desc="Bytes", disable=None, position=0) as size,
@@ -49,12 +54,24 @@ def watched() -> Iterator[Watch]:
 
         try:
             yield Watch(done=done, bytes=tell)
-        except StoreError as error:
+        except (StorageUnavailable, StorageBusy, SourceFailed) as error:
             raise CommandError(f"{error} {AGAIN}") from error
-        except (Error, OSError, SourceError) as error:
-            raise CommandError(f"{str(error).strip(' .')}. {AGAIN}") from error
+        except Error as error:
+            first_line = str(error).strip().partition("\n")[0]
+            raise CommandError(f"{first_line.strip(' .')}. {AGAIN}") from error
+        except (StoreError, SourceError) as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            named = error.filename
+            told = unusable(named, error) if named else str(error)
+            raise CommandError(told) from error
         except KeyboardInterrupt:
             raise CommandError(f"Stopped. {AGAIN}", returncode=130) from None
+
+
+def unusable(path: str | bytes | Path, error: OSError) -> str:
+    """Return what is wrong with a file or folder that was named."""
+    return f"Cannot use {os.fsdecode(path)}: {error.strerror or error}."
 
 
 def summary(verb: str, moved: Moved, passed_by: str) -> str:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from objects_app.blobs.ingest import Expected
 from objects_app.blobs.s3_client import S3Server
@@ -54,6 +55,11 @@ class SourceAddress(NamedTuple):
         bucket, _, prefix = rest.partition("/")
         if scheme != "s3" or not bucket:
             raise InvalidArgument(f"{url} is not of the form s3://bucket/prefix.")
+        if endpoint_url is not None and not _is_http(endpoint_url):
+            raise InvalidArgument(
+                f"--endpoint-url {endpoint_url} is not of the form "
+                "https://minio.example.com."
+            )
         if (access_key_id is None) != (secret_access_key is None):
             raise InvalidArgument(
                 "--access-key-id and the variable IMPORT_SECRET_ACCESS_KEY belong "
@@ -66,6 +72,18 @@ class SourceAddress(NamedTuple):
             secret_access_key=secret_access_key,
         )
         return cls(server, bucket, f"{folder}/" if folder else "")
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and parts.port != 0
+        )
+    except ValueError:
+        return False
 
 
 def import_s3(

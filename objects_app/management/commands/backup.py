@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 from tqdm import tqdm
 
+from objects_app.management.transfers import unusable
 from objects_app.services import backup
 from objects_app.services.dumps import Unusable
 
@@ -43,7 +44,9 @@ class Command(BaseCommand):
                 done = backup.backup(
                     path=options["file"], expect=bar.reset, progress=bar.update
                 )
-        except (Unusable, OSError, Error) as error:
+        except OSError as error:
+            raise CommandError(unusable(options["file"], error)) from error
+        except (Unusable, Error) as error:
             raise CommandError(str(error).strip()) from error
         return (
             f"{done.rows} rows in {options['file']} ({done.bytes} bytes). The sweep "

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 from tqdm import tqdm
 
+from objects_app.management.transfers import unusable
 from objects_app.services import backup
 from objects_app.services.dumps import Unusable
 
@@ -28,7 +29,9 @@ class Command(BaseCommand):
                 header = backup.restore(
                     path=options["file"], expect=bar.reset, progress=bar.update
                 )
-        except (Unusable, OSError, Error) as error:
+        except OSError as error:
+            raise CommandError(unusable(options["file"], error)) from error
+        except (Unusable, Error) as error:
             raise CommandError(str(error).strip()) from error
         return (
             f"{header.rows} rows restored, from a {header.database} backup of "
