@@ -1,5 +1,7 @@
 """gunicorn's threaded worker, which turns newcomers away once it was told to end."""
 
+from typing import Any
+
 from gunicorn.workers.gthread import ThreadWorker
 
 
@@ -8,6 +10,7 @@ class GracefulWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
     connects meanwhile waits for an answer that never comes, where a load balancer would
     ask another node if it were refused. Closing the worker's copy does that; the
     master has closed its own by then, or keeps it for the successors after a reload.
+    Those who had connected before are accepted first: closing would reset them.
     """
 
     def set_accept_enabled(self, enabled: bool) -> None:
@@ -15,4 +18,11 @@ class GracefulWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
         super().set_accept_enabled(enabled)
         if not self.alive:
             for listener in self.sockets:
+                self._accept_all(listener)
                 listener.close()
+
+    def _accept_all(self, listener: Any) -> None:
+        before = -1
+        while before < self.nr_conns < self.worker_connections:
+            before = self.nr_conns
+            self.accept(listener)

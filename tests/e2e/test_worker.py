@@ -1,7 +1,9 @@
 """gunicorn's worker as ours makes it: who waits, who is served, how it ends."""
 
 import contextlib
+import os
 import secrets
+import signal
 import time
 from pathlib import Path
 
@@ -88,6 +90,20 @@ def test_a_request_after_sigterm_is_answered_and_ends_its_connection(
         heard = wire.ask("GET", "/healthz").hear()
         assert (heard.status, heard.headers["Connection"]) == (200, "close")
         assert busy.say(b"2").hear().status == 201
+        assert server.wait() == 0
+
+
+def test_all_who_connected_before_sigterm_are_answered(tmp_path: Path) -> None:
+    with store(tmp_path) as server, contextlib.ExitStack() as stack:
+        worker = server.worker
+        os.kill(worker, signal.SIGSTOP)  # it accepts nobody
+        early = [stack.enter_context(Wire(server.port)) for _ in range(5)]
+        for wire in early:
+            wire.ask("GET", "/healthz")
+        os.kill(worker, signal.SIGTERM)
+        server.terminate()
+        os.kill(worker, signal.SIGCONT)
+        assert [wire.hear().status for wire in early] == [200] * 5
         assert server.wait() == 0
 
 
