@@ -16,7 +16,7 @@ class GracefulWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
     def set_accept_enabled(self, enabled: bool) -> None:
         """Accept or not; for good after SIGTERM."""
         super().set_accept_enabled(enabled)
-        if not self.alive:
+        if not (enabled or self.alive):
             for listener in self.sockets:
                 self._accept_all(listener)
                 listener.close()

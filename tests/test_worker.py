@@ -1,6 +1,10 @@
 """The worker's answers on the wire: one send for a head and the body it has."""
 
 import io
+import logging
+import os
+import select
+import selectors
 import socket
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -111,3 +115,19 @@ def test_a_worker_with_more_connections_lets_others_be_quicker(
 
     assert slept[0] == 0
     assert 0 < slept[1] < slept[2] <= 0.01
+
+
+def test_a_worker_told_to_end_before_it_began_ends_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stopped = worker.Worker(
+            1, os.getppid(), [listener], SimpleNamespace(), 1, Config(), logging
+        )
+        stopped.tpool = stopped.get_thread_pool()
+        stopped.poller = selectors.DefaultSelector()
+        stopped.method_queue.init()
+        stopped.arrivals, stopped.waiting, stopped.ended = select.epoll(), {}, False
+        stopped.alive = False
+        stopped.run()
+        assert listener.fileno() == -1
+        stopped.tmp.close()
+        stopped.arrivals.close()
