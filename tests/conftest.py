@@ -7,11 +7,16 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from hypothesis import settings as hypothesis
 from pytest_django import Settings
 
 from objects_app.blobs.backend import backend
 from tests.client import DataPlane
 from tests.servers.s3 import find_weed, given_variables, seaweedfs
+
+# The same examples in each run: what fails can be seen again.
+hypothesis.register_profile("seeded", derandomize=True)
+hypothesis.load_profile("seeded")
 
 
 def pytest_collection_modifyitems(
