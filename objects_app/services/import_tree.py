@@ -154,12 +154,12 @@ def _walk(folder: bytes) -> Iterator[_Entry]:
             with os.scandir(_join(folder, path)) as entries:
                 for entry in entries:
                     below = _join(path, entry.name)
-                    if entry.is_symlink():
-                        yield _Entry(below, Outcome(Kind.PASSED_BY, shown_path(below)))
-                    elif entry.is_dir(follow_symlinks=False):
+                    if entry.is_dir(follow_symlinks=False):
                         folders.append(below)
-                    else:
+                    elif entry.is_file(follow_symlinks=False):
                         yield _Entry(below)
+                    else:  # to open a device can do things
+                        yield _Entry(below, Outcome(Kind.PASSED_BY, shown_path(below)))
         except OSError as error:
             reason = error.strerror or str(error)
             yield _Entry(path, Outcome(Kind.FAILED, shown_path(path), reason=reason))

@@ -1,6 +1,7 @@
 """A folder becomes objects; a second run is quick; nothing odd is fatal."""
 
 import os
+import stat
 import threading
 import time
 from pathlib import Path
@@ -156,10 +157,11 @@ def test_links_and_special_files_are_passed_by(store: Store, tree: Path) -> None
     (tree / "folder").symlink_to(tree / "real")
     (tree / "dangling").symlink_to("nowhere")
     os.mkfifo(tree / "pipe")
+    os.mknod(tree / "socket", stat.S_IFSOCK | 0o600)
 
     moved, failed = run(tree)
 
-    assert (moved.objects, moved.passed_by, failed) == (1, 4, [])
+    assert (moved.objects, moved.passed_by, failed) == (1, 5, [])
 
 
 def test_names_that_are_no_keys_are_told_and_not_fatal(
