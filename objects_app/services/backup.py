@@ -35,11 +35,13 @@ from objects_app.queries import holds, upkeep
 from objects_app.queries.rows import Moment
 from objects_app.services import dumps, journal
 from objects_app.services.files import durable_draft
+from objects_app.services.transfer import shown
 from objects_app.services.verify import distrust
 
 logger = logging.getLogger(__name__)
 
 _BATCH = 2000
+_NAME_CHARACTERS = 255
 _APPS = ("auth", "objects_app")
 
 # Made anew by `recount`; of the nodes that run just now; in the header.
@@ -80,17 +82,17 @@ def backup(
     """
     if path.exists():
         raise dumps.Unusable(f"{path} is there already: choose another name.")
-    moment, new = _hold(path.name)
+    name = _named_as(path)
+    moment, new = _hold(name)
     try:
         with durable_draft(path) as file:
             header = _write(file, moment, expect, progress)
     except BaseException:
-        path.unlink(missing_ok=True)
         if new:
             _end_hold(moment)
         raise
     # Should this fail half-way, the file is whole, and an older hold keeps its bytes.
-    if not holds.move(moment=moment, backup=path.name):
+    if not holds.move(moment=moment, backup=name):
         path.unlink()
         raise dumps.Unusable(
             "The hold on the sweep was released, or another backup became complete, "
@@ -135,11 +137,16 @@ def restore(
         sql.insert(
             model=SweepHold,
             columns=("id", "since", "backup"),
-            rows=[(1, header.since, path.name)],
+            rows=[(1, header.since, _named_as(path))],
         )
         distrust()
         journal.recount()
     return header
+
+
+def _named_as(path: Path) -> str:
+    """Return what a hold calls its backup's file, whatever bytes its name has."""
+    return shown(path.name)[:_NAME_CHARACTERS]
 
 
 def _hold(name: str) -> tuple[Moment, bool]:

@@ -30,9 +30,20 @@ def draft(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
 
 @contextmanager
 def durable_draft(path: Path) -> Iterator[BinaryIO]:
-    """As `draft`, and the file and its name survive a power cut once it ends."""
-    with draft(path) as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(path.parent)
+    """As `draft`, and the file and its name survive a power cut once it ends.
+
+    It replaces nothing: raises FileExistsError when the name was taken meanwhile.
+    """
+    taken = False
+    try:
+        with draft(path) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            path.touch(exist_ok=False)
+            taken = True
+        sync_folder(path.parent)
+    except BaseException:
+        if taken:
+            path.unlink(missing_ok=True)
+        raise

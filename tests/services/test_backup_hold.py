@@ -1,5 +1,6 @@
 """A backup keeps the bytes of its objects from the sweep until the next one."""
 
+import os
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -175,6 +176,62 @@ def test_a_backup_that_fails_leaves_the_hold_of_the_one_before(
         backup.backup(path=tmp_path / "second", progress=interrupt)
 
     assert SweepHold.objects.values().get() == hold
+
+
+def test_a_file_that_cannot_be_made_leaves_no_hold(store: Store, file: Path) -> None:
+    file.write_bytes(b"not a folder")
+
+    with pytest.raises(NotADirectoryError):
+        backup.backup(path=file / "backup.gz")
+
+    assert not SweepHold.objects.exists()
+
+
+def test_of_two_backups_at_once_into_one_file_the_later_fails_and_the_first_stays(
+    store: Store, file: Path
+) -> None:
+    store.put("a", b"content")
+
+    def other(_: int) -> None:
+        [made] = race(lambda: backup.backup(path=file))
+        assert isinstance(made, backup.BackedUp)
+
+    with pytest.raises(FileExistsError):
+        backup.backup(path=file, expect=other)
+
+    assert [path.name for path in file.parent.glob("*backup*")] == [file.name]
+    wipe()
+    backup.restore(path=file)
+    assert store.read("a") == b"content"
+
+
+def test_a_backup_that_fails_leaves_the_file_of_another_one(
+    store: Store, file: Path
+) -> None:
+    store.put("a", b"content")
+
+    def other_then_interrupt(_: int) -> None:
+        race(lambda: backup.backup(path=file))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backup.backup(path=file, expect=other_then_interrupt)
+
+    assert file.exists()
+    assert SweepHold.objects.get().backup == file.name
+
+
+@pytest.mark.parametrize("name", [b"b\xff.gz", b"n" * 250 + b"\xff.gz"])
+def test_a_file_may_have_a_name_that_is_not_utf8(
+    store: Store, tmp_path: Path, name: bytes
+) -> None:
+    file = tmp_path / os.fsdecode(name)
+    backup.backup(path=file)
+    assert SweepHold.objects.get().backup.isascii()
+
+    wipe()
+    backup.restore(path=file)
+    assert SweepHold.objects.get().backup.isascii()
 
 
 def test_a_database_that_goes_at_the_last_step_leaves_a_whole_file_and_its_hold(
