@@ -64,6 +64,20 @@ def test_a_bucket_name_that_is_none_is_refused(tree: Path) -> None:
         run("import_tree", tree, "Not_A_Bucket")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("import_tree", ".", "test/\udcff"),
+        ("export_tree", "test/\udcff", "."),
+        ("import_s3", "s3://old/\udcff", "test"),
+    ],
+)
+def test_a_prefix_that_is_not_utf8_is_refused(words: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match="not UTF-8"):
+        run(*words)
+    assert not Bucket.objects.exists()
+
+
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CommandError) as refused:
         run("import_tree", tmp_path / "nothing", "test")

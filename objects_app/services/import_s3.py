@@ -65,13 +65,12 @@ class SourceAddress(NamedTuple):
                 "--access-key-id and the variable IMPORT_SECRET_ACCESS_KEY belong "
                 "together: give both, or neither."
             )
-        folder = prefix.rstrip("/")
         server = S3Server(
             endpoint_url=endpoint_url,
             access_key_id=access_key_id,
             secret_access_key=secret_access_key,
         )
-        return cls(server, bucket, f"{folder}/" if folder else "")
+        return cls(server, bucket, transfer.folder_prefix(prefix))
 
 
 def _is_http(url: str) -> bool:

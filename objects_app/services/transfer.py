@@ -85,11 +85,22 @@ class Place(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read BUCKET[/PREFIX]. Raises InvalidBucketName."""
+        """Read BUCKET[/PREFIX]. Raises InvalidBucketName and InvalidArgument."""
         bucket, _, prefix = text.partition("/")
         check_bucket_name(bucket)
-        folder = prefix.rstrip("/")
-        return cls(bucket, f"{folder}/" if folder else "")
+        return cls(bucket, folder_prefix(prefix))
+
+
+def folder_prefix(text: str) -> str:
+    """Return what the keys of a folder begin with. Raises InvalidArgument."""
+    folder = text.rstrip("/")
+    try:
+        folder.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(
+            f"The prefix {shown(folder)} is not UTF-8, as keys are."
+        ) from error
+    return f"{folder}/" if folder else ""
 
 
 class Stopped(Exception):
