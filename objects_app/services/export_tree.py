@@ -1,5 +1,6 @@
 """Exporting objects into a folder: each a file, its key the path."""
 
+import errno
 import hashlib
 import os
 import threading
@@ -8,7 +9,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
 
-from objects_app.errors import BytesMissing, StoreError
+from objects_app.errors import BytesMissing, StorageUnavailable, StoreError
 from objects_app.models import StoredObject
 from objects_app.names import prefix_end
 from objects_app.queries import reads
@@ -18,6 +19,7 @@ from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch, sh
 
 _CHUNK = 1024 * 1024
 _PAGE = 1000
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class Refused(Exception):
@@ -36,8 +38,9 @@ def export_tree(
 
     Files appear whole, their digests checked, with the time that their metadata has.
     What is there already and equal is skipped; a file that differs is an outcome unless
-    `overwrite`. So are keys that no file can have. Raises NoSuchBucket, DatabaseError
-    and OSError (of `folder` itself).
+    `overwrite`. So are keys that no file can have. Raises NoSuchBucket; and
+    StorageUnavailable, DatabaseError, OSError (of `folder` itself, or a full disk): the
+    rest would fail, too.
     """
     bucket = transfer.source_bucket(place.bucket)
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,9 +65,13 @@ class _Export(NamedTuple):
                 return self._export(key, stop)
             except BytesMissing:
                 return self._export(key, stop)
+        except StorageUnavailable:
+            raise
         except (StoreError, Refused) as error:
             return Outcome(Kind.FAILED, shown(key), reason=str(error))
         except OSError as error:
+            if error.errno in _FULL:
+                raise OSError(error.errno, error.strerror, str(self.folder)) from error
             reason = error.strerror or str(error)
             return Outcome(Kind.FAILED, shown(key), reason=reason)
 

@@ -1,5 +1,6 @@
 """Objects become files, whole and checked; nothing is overwritten or escapes."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -7,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from objects_app.errors import NoSuchBucket
+from objects_app.errors import NoSuchBucket, StorageUnavailable
 from objects_app.http.media_types import guess
 from objects_app.models import StoredObject
 from objects_app.queries import reads
-from objects_app.services import export_tree, sweep
+from objects_app.services import export_tree, objects, sweep
+from objects_app.services import files as files_service
 from objects_app.services.import_tree import import_tree
 from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch
 from tests.blobs.bodies import digest
@@ -233,6 +235,35 @@ def test_an_object_deleted_meanwhile_is_no_failure(
 
     assert run(out) == (Moved(passed_by=1), {})
     assert files(out) == {}
+
+
+def test_storage_that_does_not_answer_ends_the_run(
+    store: Store, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_: Any) -> None:
+        raise StorageUnavailable("The storage does not answer.")
+
+    fill(store, {f"f{i}": str(i).encode() for i in range(100)})
+    monkeypatch.setattr(objects, "open_bytes", away)
+
+    with pytest.raises(StorageUnavailable):
+        run(out)
+
+
+def test_a_disk_that_is_full_ends_the_run_and_the_next_goes_on(
+    store: Store, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    fill(store, {f"f{i:02}": str(i).encode() for i in range(100)})
+    with monkeypatch.context() as patched:
+        patched.setattr(files_service, "draft", full)
+        with pytest.raises(OSError, match="No space left") as raised:
+            run(out)
+
+    assert raised.value.filename == str(out)
+    assert run(out)[0].objects == 100
 
 
 def test_a_name_too_long_for_a_file_is_told(store: Store, out: Path) -> None:
