@@ -126,7 +126,7 @@ class Reader:
                 counts.setdefault(batch.table, 0)
             elif isinstance(value, dict):
                 whole = {"rows": self.header.rows, "sha256": digest}
-                if value != whole or counts != self.header.counts or self._gzip.read(1):
+                if value != whole or counts != self.header.counts or self._read(1):
                     raise self._damaged()
                 return
 
@@ -140,14 +140,23 @@ class Reader:
                 f"this program reads {VERSION}: restore it with the program that wrote "
                 "it."
             )
+        if value.keys() != set(Header._fields):
+            raise self._damaged()
         return Header(**value)
 
     def _line(self) -> Any:
+        line = self._read()
+        self._sha256.update(line)
         try:
-            line = self._gzip.readline()
-            self._sha256.update(line)
             return json.loads(line)
-        except (EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+        except ValueError as error:
+            raise self._damaged() from error
+
+    def _read(self, size: int = -1) -> bytes:
+        """Read a line, or so much of it."""
+        try:
+            return self._gzip.readline(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise self._damaged() from error
 
     def _damaged(self) -> Unusable:

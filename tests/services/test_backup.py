@@ -208,6 +208,11 @@ def with_more_behind_it(file: Path) -> None:
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "cut short": lambda file: file.write_bytes(file.read_bytes()[:-40]),
+    "its last bytes gone": lambda file: file.write_bytes(file.read_bytes()[:-8]),
+    "bytes added": lambda file: file.write_bytes(file.read_bytes() + b"x"),
+    "a short header": lambda file: rewrite(
+        file, [{"format": dumps.FORMAT, "version": dumps.VERSION}]
+    ),
     "without a trailer": lambda file: rewrite(file, lines_of(file)[:-1]),
     "without a row": without_last_row,
     "a value changed": with_a_changed_value,
