@@ -34,6 +34,9 @@ def main() -> None:
                 "DATABASE_URL is right, and that `migrate` was run."
             )
         sys.exit(f"objectstore: {sentence}")
+    except KeyboardInterrupt:
+        sys.stderr.write("objectstore: stopped.\n")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

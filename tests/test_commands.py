@@ -2,6 +2,7 @@
 
 import io
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -165,6 +166,20 @@ def manage(
         text=True,
         check=False,
     )
+
+
+def test_ctrl_c_in_any_command_is_a_word_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("django.core.management.execute_from_command_line", interrupted)
+    main = runpy.run_path(str(BASE_DIR / "manage.py"))["main"]
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "objectstore: stopped.\n"
 
 
 @pytest.mark.e2e
