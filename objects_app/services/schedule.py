@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from django.db import Error, close_old_connections
+from django.db import Error, OperationalError, close_old_connections
 
-from objects_app.errors import StoreError
+from objects_app.errors import StorageUnavailable, StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,9 @@ def _attempt(task: Task) -> None:
     close_old_connections()
     try:
         done = task.work()
+    except (OperationalError, StorageUnavailable) as error:
+        reason = str(error).strip().partition("\n")[0]
+        logger.error("%s failed; tried again later: %s", task.name, reason)
     except (Error, OSError, StoreError):
         logger.exception("%s failed; tried again later", task.name)
     else:

@@ -5,6 +5,7 @@ import threading
 import pytest
 from django.db import OperationalError
 
+from objects_app.errors import StorageUnavailable
 from objects_app.services.schedule import Task, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,6 +48,30 @@ def test_a_failing_database_stops_neither_chore(
     run(stop=stop, tasks=[Task("failing", 0.0, failing), Task("other", 0.0, other)])
     assert failing.runs >= 2
     assert "failing failed; tried again later" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        OperationalError("connection refused\n\tIs the server running?"),
+        StorageUnavailable("The storage does not answer."),
+    ],
+)
+def test_a_server_that_is_away_is_one_line_each_time(
+    caplog: pytest.LogCaptureFixture, away: Exception
+) -> None:
+    stop = threading.Event()
+
+    def work() -> None:
+        stop.set()
+        raise away
+
+    run(stop=stop, tasks=[Task("chore", 0.0, work)])
+
+    [record] = caplog.records
+    assert record.exc_info is None
+    first_line = str(away).partition("\n")[0]
+    assert record.getMessage() == f"chore failed; tried again later: {first_line}"
 
 
 def test_nothing_runs_once_it_is_told_to_stop() -> None:
