@@ -15,6 +15,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -234,11 +235,21 @@ def _adapted(
         if isinstance(model._meta.get_field(column), models.JSONField):
             change[place] = json.dumps
         elif column == "permission_id":
-            change[place] = permissions.__getitem__
+            change[place] = partial(_permission_id, permissions)
     for row in batch.rows:
         for place, changed in change.items():
             row[place] = changed(row[place])
     return batch.rows
+
+
+def _permission_id(permissions: dict[str, int], name: str) -> int:
+    try:
+        return permissions[name]
+    except KeyError as error:
+        raise dumps.Unusable(
+            f"The backup has the permission {name} and this program has not: restore "
+            "it with the program that wrote it. Nothing was changed."
+        ) from error
 
 
 def _migrations() -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models.functions import Now
 
@@ -151,6 +152,22 @@ def test_permissions_are_found_by_name_where_they_have_other_numbers(
 
 
 # The file
+
+
+def test_a_permission_that_is_not_known_here_is_told_and_nothing_is_changed(
+    store: Store, file: Path, alice: User
+) -> None:
+    kind = ContentType.objects.create(app_label="gone", model="thing")
+    gone = Permission.objects.create(content_type=kind, codename="add_thing", name="x")
+    alice.user_permissions.add(gone)
+    backup.backup(path=file)
+    wipe()
+    gone.delete()
+
+    with pytest.raises(dumps.Unusable, match=r"thing\.gone\.add_thing"):
+        backup.restore(path=file)
+
+    assert not any(everything().values())
 
 
 def test_a_backup_is_its_owners_alone_and_replaces_nothing(
