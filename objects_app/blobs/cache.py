@@ -25,6 +25,9 @@ _REDIS_SECONDS = 0.05
 _REDIS_CONNECT_SECONDS = 0.25
 _REDIS_KEPT_SECONDS = 86_400
 
+# The last two are what the client raises on an answer that is not Redis's.
+_REDIS_FAILURES = (redis.RedisError, OSError, ValueError, AttributeError)
+
 
 class BlobCache:
     """Bytes by digest, of at most MAX_BLOB_BYTES each; safe to share among threads.
@@ -93,7 +96,7 @@ class _Shared:
         try:
             with self._breaker.call():
                 found = self._redis.get(_key(sha256))
-        except (redis.RedisError, OSError, CircuitOpen):
+        except (*_REDIS_FAILURES, CircuitOpen):
             return None
         if isinstance(found, bytes) and hashlib.sha256(found).hexdigest() == sha256:
             return found
@@ -103,19 +106,19 @@ class _Shared:
         try:
             with self._breaker.call():
                 self._redis.set(_key(sha256), body, ex=_REDIS_KEPT_SECONDS)
-        except (redis.RedisError, OSError, CircuitOpen):
+        except (*_REDIS_FAILURES, CircuitOpen):
             return
 
     def forget(self, sha256: str) -> None:
         try:
             with self._breaker.call():
                 self._redis.delete(_key(sha256))
-        except (redis.RedisError, OSError, CircuitOpen):
+        except (*_REDIS_FAILURES, CircuitOpen):
             return
 
 
 def _is_failure(error: BaseException) -> bool:
-    return isinstance(error, redis.RedisError | OSError)
+    return isinstance(error, _REDIS_FAILURES)
 
 
 def _key(sha256: str) -> str:

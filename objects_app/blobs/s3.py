@@ -173,7 +173,7 @@ class S3Backend:
                     raise
                 self._client.head_bucket(Bucket=self._bucket)
                 return None
-        return head["ContentLength"]
+        return int(told(head, "ContentLength"))
 
     def delete(self, sha256: str) -> None:
         key = self._key(sha256)
@@ -278,7 +278,11 @@ class S3Backend:
                 if code(error) in (*_NOT_FOUND, _BEYOND_END):
                     raise BytesMissing(sha256) from error
                 raise
-        present = answer["ContentLength"]
+        try:
+            present = int(told(answer, "ContentLength"))
+        except StorageUnavailable:
+            answer["Body"].close()
+            raise
         reader = S3Reader(answer["Body"], present)
         if length is not None and present != length:
             reader.close()

@@ -1,6 +1,8 @@
 """Small blobs are kept near: in memory, in a real Redis, and never in the way."""
 
+import contextlib
 import signal
+import socketserver
 import threading
 import time
 from collections.abc import Iterator
@@ -162,6 +164,37 @@ def test_a_redis_that_is_away_is_a_miss_and_soon_not_asked(
         assert time.monotonic() - started < 2
     finally:
         redis.process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"+OK\r\n", b"$x\r\n", b":x\r\n", b"_\r\n", b"HTTP/1.1 400 Bad\r\n\r\n"]
+)
+def test_what_is_no_answer_of_redis_is_a_miss(answer: bytes) -> None:
+    with _answering(answer) as port:
+        cache = BlobCache(max_bytes=0, redis_url=f"redis://127.0.0.1:{port}/0")
+
+        assert cache.get(NAME) is None
+        cache.put(NAME, SMALL)
+        cache.forget(NAME)
+
+
+@contextlib.contextmanager
+def _answering(answer: bytes) -> Iterator[int]:
+    """Yield the port of a server that says the same to everything."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                while self.request.recv(65536):
+                    self.request.sendall(answer)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        yield server.server_address[1]
+        server.shutdown()
+        serving.join()
 
 
 # Before S3

@@ -221,6 +221,17 @@ def test_a_body_that_ends_early_is_never_taken_for_the_whole(
         reader.read()
 
 
+def test_an_answer_that_does_not_say_how_long_it_is_is_no_answer_of_s3(
+    store: S3Backend, proxy: FaultyS3
+) -> None:
+    sha256 = put(store, BODY)
+    proxy.always(Fault(no_length=True))
+
+    for ask in (store.stat, store.open):
+        with pytest.raises(StorageUnavailable, match="no answer of S3"):
+            ask(sha256)
+
+
 def test_small_bytes_that_are_not_their_digest_are_missing_bytes(
     store: S3Backend,
 ) -> None:

@@ -28,6 +28,7 @@ class Fault(NamedTuple):
     flip_body: bool = False
     lose_answer: bool = False
     truncate_to: int | None = None
+    no_length: bool = False
 
 
 Choose = Callable[[Request], Fault | None]
@@ -116,15 +117,25 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             headers["Content-Length"] = str(len(content))
             content = content[: fault.truncate_to]
-        self._answer(answer.status, headers, content)
+        if fault.no_length:
+            self.close_connection = True
+            del headers["Content-Length"]
+        self._answer(answer.status, headers, content, length=not fault.no_length)
 
-    def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
+    def _answer(
+        self,
+        status: int,
+        headers: dict[str, str],
+        content: bytes,
+        *,
+        length: bool = True,
+    ) -> None:
         self.send_response_only(status)
         left_out = {"connection", "transfer-encoding"}
         for name, value in headers.items():
             if name.lower() not in left_out:
                 self.send_header(name, value)
-        if "Content-Length" not in headers and status != 204:
+        if length and "Content-Length" not in headers and status != 204:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
