@@ -98,7 +98,11 @@ class Config(BaseSettings):
     aws_session_token: str | None = Field(
         None, repr=False, description="Goes with temporary credentials."
     )
-    aws_region: str | None = Field(None, description="Region of the S3 bucket.")
+    aws_region: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$",
+        description="Region of the S3 bucket.",
+    )
     s3_timeout_seconds: float = Field(
         8,
         gt=0,

@@ -90,6 +90,8 @@ def test_a_variable_of_somebody_else_is_no_mistake(
         ("S3_PREFIX", "a/../b"),
         ("S3_PREFIX", "a" * 513),
         ("S3_SSE", "rot13"),
+        ("AWS_REGION", "eu central"),
+        ("AWS_REGION", "eu-central-"),
         ("S3_TIMEOUT_SECONDS", "0"),
         ("DOWNLOAD_MODE", "carrier-pigeon"),
         ("REDIS_URL", "http://cache"),
