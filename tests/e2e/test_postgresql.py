@@ -14,13 +14,14 @@ import pytest
 from tests.e2e.load import Load
 from tests.e2e.wire import Wire
 from tests.servers.postgresql import PostgreSQL, own_postgresql
-from tests.servers.store import Server, new_database, store_on
+from tests.servers.store import PRODUCTION, Server, new_database, store_on
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgresql_only]
 
 CLIENTS = 4
 THREADS = 8
 POOL = "2"
+MIGRATION_SECONDS = 120
 OBJECT = "/buckets/load/objects/key"
 
 
@@ -37,6 +38,18 @@ def server(
     variables = {"WEB_THREADS": str(THREADS), "DATABASE_POOL_SIZE": request.param}
     with new_database(database.url) as url, store_on(url, tmp_path, **variables) as new:
         yield new
+
+
+def test_nodes_that_start_together_migrate_in_turn(
+    database: PostgreSQL, tmp_path: Path
+) -> None:
+    log = tmp_path / "migrations"
+    with new_database(database.url) as url:
+        node = Server(tmp_path, {"DATABASE_URL": url, **PRODUCTION})
+        migrations = [node.begin("migrate", log=log) for _ in range(3)]
+        ends = [migration.wait(MIGRATION_SECONDS) for migration in migrations]
+
+    assert ends == [0, 0, 0], log.read_text()
 
 
 only_the_pool = pytest.mark.parametrize("server", [POOL], indirect=True)
