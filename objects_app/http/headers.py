@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from django.utils.http import http_date
+from django.utils.http import content_disposition_header, http_date
 
 from objects_app.errors import InvalidArgument
 from objects_app.http.digests import repr_digest
@@ -76,6 +76,21 @@ def object_headers(row: ObjectRow) -> dict[str, str]:
             row.headers.get("content-disposition", "")
         )
     return headers
+
+
+def with_file_name(headers: Mapping[str, str], key: str) -> dict[str, str]:
+    """Return the headers for a URL that does not end in the key: they say what a
+    download is called, where the object's own Content-Disposition does not."""
+    disposition = headers.get("Content-Disposition", "inline").rstrip("; \t")
+    named = content_disposition_header(False, key.rpartition("/")[2])
+    if (
+        named is None
+        or "filename" in disposition.lower()
+        or not _DISPOSITION.fullmatch(disposition)
+    ):
+        return dict(headers)
+    file_name = named.removeprefix("inline")
+    return {**headers, "Content-Disposition": f"{disposition}{file_name}"}
 
 
 def not_modified_headers(row: ObjectRow) -> dict[str, str]:

@@ -21,6 +21,7 @@ from objects_app.http.headers import (
     not_modified_headers,
     object_headers,
     read_stored_headers,
+    with_file_name,
 )
 from objects_app.http.media_types import content_type
 from objects_app.http.metadata import read_metadata
@@ -126,7 +127,7 @@ def _send(request: HttpRequest, row: "ObjectRow") -> HttpResponseBase:
         return early
     headers = object_headers(row)
     if may_redirect(request):
-        url = objects.download_url(row=row, headers=headers)
+        url = objects.download_url(row=row, headers=with_file_name(headers, row.key))
         if url and (elsewhere := redirect_response(request, url)):
             return elsewhere
     start, length, status = 0, row.size, 200

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
@@ -93,6 +93,44 @@ def test_what_could_act_is_only_ever_downloaded(
 
     assert headers["content-disposition"] == "attachment; filename=a"
     assert headers["content-type"] == media_type
+
+
+@pytest.mark.parametrize(
+    ("key", "stored", "sent"),
+    [
+        ("a/b.bin", None, 'inline; filename="b.bin"'),
+        ('a"\\b;c.txt', None, r'inline; filename="a\"\\b;c.txt"'),
+        (
+            "gr\xfcn \u2603.txt",
+            None,
+            "inline; filename*=utf-8''gr%C3%BCn%20%E2%98%83.txt",
+        ),
+        ("a\r\nb: c", None, "inline; filename*=utf-8''a%0D%0Ab%3A%20c"),
+        ("a.txt", "attachment;", 'attachment; filename="a.txt"'),
+        ("a.txt", "inline; FileName*=utf-8''b", "inline; FileName*=utf-8''b"),
+        ("a.txt", "a b", "a b"),
+    ],
+)
+def test_a_download_is_called_as_its_key_for_the_url_ends_in_a_digest(
+    data_plane: DataPlane, key: str, stored: str | None, sent: str
+) -> None:
+    path = f"/buckets/test/objects/{quote(key)}"
+    headers = {"Content-Disposition": stored} if stored else {}
+    data_plane.put(path, LARGE, headers=headers | {"Content-Type": "application/zip"})
+
+    _, received, body = curl(location(data_plane.get(path)))
+
+    assert received["content-disposition"] == sent.lower()
+    assert body == LARGE
+    assert data_plane.head(path).headers.get("Content-Disposition") == stored
+
+
+def test_a_key_that_ends_in_a_slash_names_no_file(data_plane: DataPlane) -> None:
+    data_plane.put(f"{PATH}/", LARGE, headers={"Content-Type": "application/zip"})
+
+    _, received, _ = curl(location(data_plane.get(f"{PATH}/")))
+
+    assert "content-disposition" not in received
 
 
 def test_smaller_downloads_come_from_here(data_plane: DataPlane) -> None:
