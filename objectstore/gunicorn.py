@@ -15,6 +15,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from django.apps import apps
+from django.core import checks
 
 from objectstore.config import load_or_exit
 
@@ -76,6 +77,15 @@ def _limit_silence(server: Any) -> None:
     for listener in server.LISTENERS:
         for waiting in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             listener.sock.setsockopt(socket.SOL_SOCKET, waiting, limit)
+
+
+def on_starting(_server: Any) -> None:
+    """Refuse what `manage.py check` refuses: every request would be a 500."""
+    if not apps.ready:  # another application than the store, as in the bench
+        return
+    for found in checks.run_checks():
+        if found.is_serious():
+            sys.exit(f"objectstore: {found.msg} {found.hint or ''}".rstrip())
 
 
 def when_ready(server: Any) -> None:

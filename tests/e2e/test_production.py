@@ -100,3 +100,19 @@ def test_with_both_it_listens_for_other_machines(tmp_path: Path) -> None:
     finally:
         process.terminate()
         process.communicate(timeout=30)
+
+
+def test_settings_that_exclude_each_other_do_not_start(tmp_path: Path) -> None:
+    said = refusal(
+        "gunicorn",
+        tmp_path / "data",
+        S3_BUCKET_NAME="store-bytes",
+        CLOUDFRONT_DOMAIN="d111.cloudfront.net",
+        SECRET_KEY=KEY,
+        ALLOWED_HOSTS="localhost",
+        PORT=str(free_port()),
+    )
+
+    [line] = [line for line in said.splitlines() if line.startswith("objectstore: ")]
+    assert "CLOUDFRONT_DOMAIN, CLOUDFRONT_KEY_ID and CLOUDFRONT_KEY go together" in line
+    assert "Traceback" not in said
