@@ -135,7 +135,7 @@ def test_a_port_that_is_taken_is_a_sentence_and_starts_nothing(tmp_path: Path) -
         port = taken.getsockname()[1]
         ended = subprocess.run(
             [sys.executable, "-m", "cluster"],
-            env=environment(PORT=str(port - 1), CLUSTER_DIR=str(folder)),
+            env=environment(PORT=str(port), CLUSTER_DIR=str(folder)),
             capture_output=True,
             text=True,
             timeout=SECONDS,
