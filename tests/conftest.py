@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 from pytest_django import Settings
 
@@ -15,7 +16,12 @@ from tests.client import DataPlane
 from tests.servers.s3 import find_weed, given_variables, seaweedfs
 
 # The same examples in each run: what fails can be seen again.
-hypothesis.register_profile("seeded", derandomize=True)
+hypothesis.register_profile(
+    "seeded",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],  # of the machine, not of the store
+)
 hypothesis.load_profile("seeded")
 
 
