@@ -152,7 +152,7 @@ def _complete(
         if code(error) != "NoSuchUpload":
             raise
         found = client.head_object(Bucket=whole["Bucket"], Key=whole["Key"])
-        if found["ContentLength"] != size:
+        if found.get("ContentLength") != size:
             raise
 
 

@@ -93,7 +93,7 @@ class SourceObject:
 
     def __init__(self, response: Any, listed: Listed) -> None:
         self.headers: Mapping[str, str] = response["ResponseMetadata"]["HTTPHeaders"]
-        self.length: int = response["ContentLength"]
+        self.length: int = response.get("ContentLength", listed.size)
         self.sha256 = _whole_sha256(response, listed)
         self._body = response["Body"]
         self._left = self.length

@@ -17,6 +17,7 @@ from objects_app.services import import_s3
 from objects_app.services.import_s3 import SourceAddress
 from objects_app.services.transfer import Outcome, Place, Watch
 from tests.servers.cutting import CuttingProxy, cutting_proxy
+from tests.servers.faulty import Fault, faulty_s3
 from tests.servers.ports import free_port
 from tests.services.source import Source, run
 from tests.services.store import Store
@@ -68,6 +69,22 @@ def test_a_stream_that_always_breaks_off_is_a_failure_and_no_object(
     proxy.cuts = 0
     moved, failed = run(source.address(endpoint_url=proxy.url))
     assert (moved.objects, moved.skipped, failed) == (1, 1, {})
+
+
+def test_a_source_that_does_not_say_how_long_an_answer_is_has_listed_it(
+    store: Store, source: Source
+) -> None:
+    source.put("whole", b"x" * 1000)
+    source.put("short", b"y" * 1000)
+    with faulty_s3(source.endpoint_url) as (url, proxy):
+        proxy.choose = lambda request: Fault(
+            no_length=request.target.partition("?")[0].endswith(("whole", "short")),
+            truncate_to=999 if "short" in request.target else None,
+        )
+        moved, failed = run(source.address(endpoint_url=url))
+
+    assert (moved.objects, list(failed)) == (1, ["short"])
+    assert store.read("whole") == b"x" * 1000
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(
