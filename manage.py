@@ -14,7 +14,7 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import OperationalError, ProgrammingError
 
-    from objects_app.errors import StoreError
+    from objects_app.errors import StoreError, first_line
 
     try:
         execute_from_command_line(sys.argv)
@@ -28,10 +28,9 @@ def main() -> None:
             raise
         sentence = str(error)
         if isinstance(error, OperationalError | ProgrammingError):
-            first_line = sentence.strip().partition("\n")[0]
             sentence = (
-                f"The database cannot be used ({first_line}): see that it runs, that "
-                "DATABASE_URL is right, and that `migrate` was run."
+                f"The database cannot be used ({first_line(error)}): see that it runs, "
+                "that DATABASE_URL is right, and that `migrate` was run."
             )
         sys.exit(f"objectstore: {sentence}")
     except KeyboardInterrupt:

@@ -9,6 +9,11 @@ class StoreError(Exception):
     """Base of everything the store refuses; `str()` is meant for the caller."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return what a database's driver says went wrong, without its hints."""
+    return str(error).strip().partition("\n")[0]
+
+
 class InvalidBucketName(StoreError):
     """The name breaks S3's rules."""
 

@@ -13,7 +13,12 @@ from django.template.defaultfilters import filesizeformat
 from tqdm import tqdm
 
 from objects_app.blobs.s3_source import SourceError, SourceFailed
-from objects_app.errors import StorageBusy, StorageUnavailable, StoreError
+from objects_app.errors import (
+    StorageBusy,
+    StorageUnavailable,
+    StoreError,
+    first_line,
+)
 from objects_app.services.transfer import Kind, Moved, Outcome, Watch
 
 AGAIN = "Run it again: it goes on where it stopped."
@@ -57,8 +62,7 @@ def watched() -> Iterator[Watch]:
         except (StorageUnavailable, StorageBusy, SourceFailed) as error:
             raise CommandError(f"{error} {AGAIN}") from error
         except Error as error:
-            first_line = str(error).strip().partition("\n")[0]
-            raise CommandError(f"{first_line.strip(' .')}. {AGAIN}") from error
+            raise CommandError(f"{first_line(error).strip(' .')}. {AGAIN}") from error
         except (StoreError, SourceError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:

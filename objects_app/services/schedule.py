@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.db import Error, OperationalError, close_old_connections
 
-from objects_app.errors import StorageUnavailable, StoreError
+from objects_app.errors import StorageUnavailable, StoreError, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +41,7 @@ def _attempt(task: Task) -> None:
     try:
         done = task.work()
     except (OperationalError, StorageUnavailable) as error:
-        reason = str(error).strip().partition("\n")[0]
-        logger.error("%s failed; tried again later: %s", task.name, reason)
+        logger.error("%s failed; tried again later: %s", task.name, first_line(error))
     except (Error, OSError, StoreError):
         logger.exception("%s failed; tried again later", task.name)
     else:
