@@ -311,8 +311,10 @@ class Config(BaseSettings):
         except ValidationError as invalid:
             first = invalid.errors()[0]
             name = str(first["loc"][0]).upper()
+            told = first["msg"]  # a pattern or an example in it stays as it is
+            message = told[:1].lower() + told[1:]
             raise ImproperlyConfigured(
-                f"{name} is not usable ({first['msg'].lower()}): change or unset it."
+                f"{name} is not usable ({message}): change or unset it."
             ) from None
         if config.production:
             config._require_production_settings()

@@ -113,6 +113,13 @@ def test_nonsense_is_refused_in_one_sentence_that_names_the_setting(
     assert "se#cret" not in sentence
 
 
+def test_what_a_refusal_tells_to_write_is_told_as_it_has_to_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match="%2F.*%5B"):
+        given(monkeypatch, DATABASE_URL="postgres://store:a/b@db/store")
+
+
 def test_sizes_may_carry_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert given(monkeypatch, MAX_UPLOAD_BYTES="2 MiB").max_upload_bytes == 2 * 1024**2
 
