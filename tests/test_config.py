@@ -116,7 +116,7 @@ def test_nonsense_is_refused_in_one_sentence_that_names_the_setting(
 def test_what_a_refusal_tells_to_write_is_told_as_it_has_to_be_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.raises(ImproperlyConfigured, match="%2F.*%5B"):
+    with pytest.raises(ImproperlyConfigured, match=r"%2F.*%5B"):
         given(monkeypatch, DATABASE_URL="postgres://store:a/b@db/store")
 
 
