@@ -1,6 +1,7 @@
 """What every test may use: named people and a client of the data plane."""
 
 import secrets
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,10 @@ hypothesis.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # of the machine, not of the store
 )
 hypothesis.load_profile("seeded")
+
+# What runs in the background (`make check &`) ignores Ctrl-C, and hands that down to
+# the programs that these tests start and then interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(
