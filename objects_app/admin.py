@@ -15,14 +15,18 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from objects_app.models import (
+    AccessKey,
+    Allowance,
     Blob,
     Bucket,
     BucketTotals,
+    Grant,
     ImportedObject,
     JournalEntry,
     JournalWatermark,
     Lease,
     Node,
+    OidcIdentity,
     Segment,
     StoredObject,
     SweepHold,
@@ -80,7 +84,13 @@ class BucketAdmin(ReadOnlyAdmin):
     list_select_related = ("owner",)
     search_fields = ("name__startswith",)
     autocomplete_fields = ("owner",)
-    readonly_fields = ("name", "visibility", "created_at")
+    readonly_fields = (
+        "name",
+        "visibility",
+        "quota_bytes",
+        "quota_objects",
+        "created_at",
+    )
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever has Django's permission may change the owner."""
@@ -139,6 +149,8 @@ class JournalEntryAdmin(ReadOnlyAdmin):
         "key",
         "bytes_delta",
         "actor",
+        "key_id",
+        "address",
         "node_id",
         "request_id",
     )
@@ -164,6 +176,41 @@ class ImportedObjectAdmin(ReadOnlyAdmin):
     """What imports have brought."""
 
     list_display = ("source", "source_key", "source_size", "key", "imported_at")
+
+
+@admin.register(AccessKey)
+class AccessKeyAdmin(ReadOnlyAdmin):
+    """Access keys, without their secrets."""
+
+    list_display = ("key_id", "user", "label", "expires_at", "revoked_at")
+    list_select_related = ("user",)
+    search_fields = ("=key_id", "=user__username")
+    exclude = ("sealed_secret",)
+
+
+@admin.register(Grant)
+class GrantAdmin(ReadOnlyAdmin):
+    """Who may do what in whose buckets."""
+
+    list_display = ("bucket", "user", "group", "role", "prefix", "created_at")
+    list_select_related = ("bucket", "user", "group")
+    search_fields = ("=bucket__name",)
+
+
+@admin.register(Allowance)
+class AllowanceAdmin(ReadOnlyAdmin):
+    """How much users may own."""
+
+    list_display = ("user", "buckets", "objects_quota", "bytes_quota")
+    list_select_related = ("user",)
+
+
+@admin.register(OidcIdentity)
+class OidcIdentityAdmin(ReadOnlyAdmin):
+    """Users of an identity provider."""
+
+    list_display = ("issuer", "subject", "user", "created_at")
+    list_select_related = ("user",)
 
 
 @admin.register(JournalWatermark, Lease, Segment, SweepHold, Upload, UploadPart)

@@ -1,21 +1,28 @@
 """Every setting, read once from the environment and `.env`, refused when nonsense."""
 
-import ipaddress
 import os
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from typing import Literal, Self
 
-import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import ByteSize, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import ByteSize, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from objectstore.config_types import (
+    HttpUrl,
+    Names,
+    Networks,
+    PostgresqlUrl,
+    Rate,
+    RedisUrl,
+    S3Prefix,
+    SecretKeys,
+    is_loopback,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class Config(BaseSettings):
@@ -44,7 +51,7 @@ class Config(BaseSettings):
         BASE_DIR / "data",
         description="Folder of the SQLite database, the objects and the secret key.",
     )
-    database_url: str | None = Field(
+    database_url: PostgresqlUrl | None = Field(
         None,
         repr=False,
         description="PostgreSQL, as `postgres://user:password@host/name`.",
@@ -66,18 +73,16 @@ class Config(BaseSettings):
         description="Bucket of AWS S3, or of any S3-compatible server, that the bytes "
         "are kept in instead of `DATA_DIR`.",
     )
-    s3_endpoint_url: str | None = Field(
+    s3_endpoint_url: HttpUrl | None = Field(
         None, description="Address of an S3-compatible server. Unset: AWS."
     )
-    s3_public_endpoint_url: str | None = Field(
+    s3_public_endpoint_url: HttpUrl | None = Field(
         None,
         description="Address of the same server for clients, in the URLs of "
         "`DOWNLOAD_MODE=redirect`. Unset: `S3_ENDPOINT_URL`.",
     )
-    s3_prefix: str = Field(
+    s3_prefix: S3Prefix = Field(
         "",
-        max_length=512,
-        pattern=r"^[A-Za-z0-9!_.*'()/-]*$",
         description="Prefix of all keys in the S3 bucket, for several stores in one.",
     )
     s3_sse: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = Field(
@@ -139,7 +144,7 @@ class Config(BaseSettings):
         ge=0,
         description="Memory of each process for small blobs read from S3. `0`: none.",
     )
-    redis_url: str | None = Field(
+    redis_url: RedisUrl | None = Field(
         None,
         repr=False,
         description="Redis that all nodes share their cache of small blobs in.",
@@ -150,6 +155,12 @@ class Config(BaseSettings):
         repr=False,
         description="Django's secret, the same on all nodes. Unset in local mode: "
         "made once and kept in `DATA_DIR/secret_key`.",
+    )
+    secret_key_fallbacks: SecretKeys = Field(
+        (),
+        repr=False,
+        description="Former secrets, comma-separated, until `rotate_secrets` has run "
+        "and what they signed has expired.",
     )
     allowed_hosts: Names = Field(
         ("localhost", "127.0.0.1", "[::1]"),
@@ -163,6 +174,71 @@ class Config(BaseSettings):
     cors_allowed_origins: Names = Field(
         (), description="Web origins that may call the store, comma-separated, or `*`."
     )
+    trusted_proxies: Networks = Field(
+        (),
+        description="Addresses or networks of proxies whose `X-Forwarded-For`, "
+        "`-Proto` and `-Host` are believed, comma-separated.",
+    )
+    tls_certificate: Path | None = Field(
+        None, description="Certificate chain (PEM) to serve HTTPS with."
+    )
+    tls_key: Path | None = Field(None, description="Its private key (PEM).")
+    access_cache_seconds: float = Field(
+        5,
+        ge=0,
+        le=60,
+        description="How long a node may still accept a key, token or session after it "
+        "was revoked.",
+    )
+    token_seconds: int = Field(
+        900, ge=10, le=86_400, description="How long a token of `/auth/token` works."
+    )
+    login_failures: int = Field(
+        5, ge=1, description="Failed logins of an account from one address to lock it."
+    )
+    login_lock_seconds: int = Field(
+        900, ge=1, description="How long such a lock lasts."
+    )
+    rate_limit_read: Rate = Field(
+        "",
+        description="Downloads that a key, user or address may ask for, like "
+        "`100/second` or `1000/minute`. Empty: any number.",
+    )
+    rate_limit_write: Rate = Field("", description="The same for uploads and deletes.")
+    rate_limit_list: Rate = Field("", description="The same for listings.")
+    rate_limit_auth: Rate = Field(
+        "30/minute",
+        description="Logins, tokens and wrong credentials of an address.",
+    )
+    oidc_issuer: HttpUrl | None = Field(
+        None, description="Identity provider (OpenID Connect) for single sign-on."
+    )
+    oidc_client_id: str | None = Field(
+        None, description="This store's client id at the provider."
+    )
+    oidc_client_secret: str | None = Field(
+        None, repr=False, description="The client's secret."
+    )
+    oidc_audience: str | None = Field(
+        None,
+        description="`aud` of the provider's JWTs that are accepted as bearer tokens. "
+        "Unset: `OIDC_CLIENT_ID`.",
+    )
+    oidc_scopes: str = Field(
+        "openid profile email",
+        description="Scopes that are asked for, space-separated.",
+    )
+    oidc_username_claim: str = Field(
+        "preferred_username", description="Claim that new users are named after."
+    )
+    oidc_groups_claim: str = Field(
+        "groups", description="Claim that lists a user's groups."
+    )
+    oidc_groups: Names = Field(
+        (),
+        description="Which of its values stand for which groups here, as "
+        "`value=group,other=group2`. Empty: groups of the same name.",
+    )
     max_upload_bytes: ByteSize = Field(
         ByteSize(5 * 1024**3), ge=1, description="Largest body of one upload."
     )
@@ -170,6 +246,11 @@ class Config(BaseSettings):
         30,
         gt=0,
         description="A client silent for this long in mid-transfer is dropped.",
+    )
+    body_min_bytes_per_second: int = Field(
+        1024,
+        ge=0,
+        description="An upload slower than this for `BODY_TIMEOUT_SECONDS` is dropped.",
     )
     blob_trust_seconds: int = Field(
         86_400,
@@ -217,58 +298,13 @@ class Config(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe message that is logged."
     )
+    max_bodies: int | None = Field(
+        None,
+        ge=1,
+        description="Uploads each gunicorn process receives at a time; more get a 503. "
+        "Unset: all of its threads but two.",
+    )
     debug: bool = Field(False, description="Django's debug pages in the console.")
-
-    @field_validator("database_url")
-    @classmethod
-    def _only_postgresql(cls, value: str | None) -> str | None:
-        if not value:
-            return value
-        if not value.startswith(("postgres://", "postgresql://")):
-            raise ValueError("it must start with postgres://")
-        try:
-            parsed = dj_database_url.parse(value)
-        except ValueError:  # its message may hold the password
-            raise ValueError(
-                "it is no URL: write /, #, ?, @, % and [ of a password as %2F, %23, "
-                "%3F, %40, %25 and %5B"
-            ) from None
-        if not (parsed["NAME"] or "service" in parsed.get("OPTIONS", {})):
-            raise ValueError("the name of the database is missing behind the host")
-        return value
-
-    @field_validator("s3_endpoint_url", "s3_public_endpoint_url")
-    @classmethod
-    def _only_http(cls, value: str | None) -> str | None:
-        if value and not (
-            value.startswith(("http://", "https://")) and _names_a_host(value)
-        ):
-            raise ValueError("it must be like https://s3.example.com")
-        return value
-
-    @field_validator("redis_url")
-    @classmethod
-    def _only_redis(cls, value: str | None) -> str | None:
-        if value and not (
-            value.startswith("unix://")
-            or (value.startswith(("redis://", "rediss://")) and _names_a_host(value))
-        ):
-            raise ValueError("it must be like redis://:password@host:6379/0")
-        return value
-
-    @field_validator("s3_prefix")
-    @classmethod
-    def _no_dots(cls, value: str) -> str:
-        if {".", ".."} & set(value.split("/")):
-            raise ValueError("S3-compatible servers and browsers resolve . and ..")
-        return value
-
-    @field_validator("allowed_hosts", "cors_allowed_origins", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
 
     @property
     def host(self) -> str:
@@ -339,24 +375,3 @@ def load_or_exit() -> Config:
         return Config.load()
     except ImproperlyConfigured as error:
         sys.exit(f"objectstore: {error}")
-
-
-def _names_a_host(url: str) -> bool:
-    """Whether there is a host in it, and a port that is a number if any."""
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an IP address or `localhost` can be reached from this machine only."""
-    if address == "localhost":
-        return True
-    try:
-        ip = ipaddress.ip_address(address.strip("[]"))
-    except ValueError:
-        return False
-    mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip).is_loopback

@@ -37,8 +37,29 @@ BLOB_CACHE_BYTES = int(config.blob_cache_bytes)
 REDIS_URL = config.redis_url
 WEB_THREADS = config.web_threads
 ANONYMOUS_ACCESS = config.anonymous_access
+TRUSTED_PROXIES = config.trusted_proxies
+ACCESS_CACHE_SECONDS = config.access_cache_seconds
+TOKEN_SECONDS = config.token_seconds
+LOGIN_FAILURES = config.login_failures
+LOGIN_LOCK_SECONDS = config.login_lock_seconds
+RATE_LIMITS = {
+    "read": config.rate_limit_read,
+    "write": config.rate_limit_write,
+    "list": config.rate_limit_list,
+    "auth": config.rate_limit_auth,
+}
+OIDC_ISSUER = config.oidc_issuer
+OIDC_CLIENT_ID = config.oidc_client_id
+OIDC_CLIENT_SECRET = config.oidc_client_secret
+OIDC_AUDIENCE = config.oidc_audience or config.oidc_client_id
+OIDC_SCOPES = config.oidc_scopes
+OIDC_USERNAME_CLAIM = config.oidc_username_claim
+OIDC_GROUPS_CLAIM = config.oidc_groups_claim
+OIDC_GROUPS = config.oidc_groups
 MAX_UPLOAD_BYTES = int(config.max_upload_bytes)
 BODY_TIMEOUT_SECONDS = config.body_timeout_seconds
+BODY_MIN_BYTES_PER_SECOND = config.body_min_bytes_per_second
+MAX_BODIES = config.max_bodies or max(1, config.web_threads - 2)
 BLOB_TRUST_SECONDS = config.blob_trust_seconds
 SWEEP_GRACE_SECONDS = config.sweep_grace_seconds
 SWEEP_LEASE_SECONDS = config.sweep_lease_seconds
@@ -48,6 +69,7 @@ HEARTBEAT_SECONDS = config.heartbeat_seconds
 LEADER_LEASE_SECONDS = config.leader_lease_seconds
 
 SECRET_KEY = config.secret_key or secret_key.read_or_create(DATA_DIR)
+SECRET_KEY_FALLBACKS = list(config.secret_key_fallbacks)
 DEBUG = config.debug
 ALLOWED_HOSTS = list(config.allowed_hosts)
 

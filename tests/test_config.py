@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from objectstore.config import Config, is_loopback
+from objectstore.config import Config
+from objectstore.config_types import is_loopback
 
 PRODUCTION = {
     "DATABASE_URL": "postgres://store:secret@db/store",

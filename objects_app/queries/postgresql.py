@@ -104,7 +104,7 @@ _RUN_AGAIN = {"23505", "40P01"}
 
 _JOURNAL_COLUMNS = (
     "bucket_id, bucket_name, key, version_id, operation, objects_delta, bytes_delta,"
-    " sha256, old_blob_id, actor, node_id, request_id"
+    " sha256, old_blob_id, actor, node_id, request_id, key_id, address"
 )
 
 
@@ -117,7 +117,7 @@ WITH b AS (
 ), j AS (
   INSERT INTO journal_entry ({_JOURNAL_COLUMNS})
   SELECT id, name, '', '', 'create_bucket', 0, 0, '', NULL,
-    %(actor)s, %(node_id)s, %(request_id)s
+    %(actor)s, %(node_id)s, %(request_id)s, %(key_id)s, %(address)s
   FROM b
 )
 SELECT * FROM b
@@ -129,9 +129,7 @@ def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | 
     parameters = {
         "name": name,
         "owner_id": owner_id,
-        "actor": by.label,
-        "node_id": by.node_id,
-        "request_id": by.request_id,
+        **by.columns(),
     }
     row = run.row(_CREATE_BUCKET, parameters)
     return BucketRow._make(row) if row else None
@@ -162,9 +160,7 @@ def commit(
         "metadata": json.dumps(new.metadata),
         "blob_id": claim.id,
         "claimed_at": claim.created_at,
-        "actor": by.label,
-        "node_id": by.node_id,
-        "request_id": by.request_id,
+        **by.columns(),
     }
     try:
         row = run.row(
@@ -191,7 +187,7 @@ j AS (
   INSERT INTO journal_entry ({_JOURNAL_COLUMNS})
   SELECT %(bucket_id)s::bigint, %(bucket_name)s, %(key)s, 'null', 'put',
     (prev_size IS NULL)::int, size - coalesce(prev_size, 0), %(sha256)s, prev_blob_id,
-    %(actor)s, %(node_id)s, %(request_id)s
+    %(actor)s, %(node_id)s, %(request_id)s, %(key_id)s, %(address)s
   FROM o
 )
 SELECT o.created_at, o.prev_size IS NOT NULL FROM b LEFT JOIN o ON true
@@ -276,9 +272,7 @@ def delete_object(
         "bucket_id": bucket_id,
         "bucket_name": bucket_name,
         "key": key,
-        "actor": by.label,
-        "node_id": by.node_id,
-        "request_id": by.request_id,
+        **by.columns(),
     }
     size, existed = run.one(_delete_statement(_shape(conditions)), parameters)
     if size is None:
@@ -299,7 +293,8 @@ WITH d AS (
 ), j AS (
   INSERT INTO journal_entry ({_JOURNAL_COLUMNS})
   SELECT %(bucket_id)s::bigint, %(bucket_name)s, %(key)s, 'null', 'delete',
-    -1, -size, sha256, blob_id, %(actor)s, %(node_id)s, %(request_id)s
+    -1, -size, sha256, blob_id,
+    %(actor)s, %(node_id)s, %(request_id)s, %(key_id)s, %(address)s
   FROM d
 )
 SELECT (SELECT size FROM d), {_exists(shape)}

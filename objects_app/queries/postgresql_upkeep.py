@@ -165,7 +165,8 @@ settled AS (
   WHERE xid >= {_WATERMARK}::text::xid8 AND xid < h.xmin
 ), added AS (
   INSERT INTO bucket_totals (bucket_id, objects_total, bytes_total)
-  SELECT bucket_id, sum(objects_delta), sum(bytes_delta) FROM settled GROUP BY bucket_id
+  SELECT bucket_id, sum(objects_delta), sum(bytes_delta) FROM settled
+  WHERE bucket_id <> 0 GROUP BY bucket_id
   ON CONFLICT (bucket_id) DO UPDATE SET
     objects_total = bucket_totals.objects_total + excluded.objects_total,
     bytes_total = bucket_totals.bytes_total + excluded.bytes_total

@@ -11,11 +11,23 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Actor(NamedTuple):
-    """Who did it, for the journal."""
+    """Who did it, with which key, from where and in which request, for the journal."""
 
     label: str
     node_id: str
     request_id: str
+    key_id: str = ""
+    address: str = ""
+
+    def columns(self) -> dict[str, str]:
+        """Return the journal's columns that say so."""
+        return {
+            "actor": self.label,
+            "node_id": self.node_id,
+            "request_id": self.request_id,
+            "key_id": self.key_id,
+            "address": self.address,
+        }
 
 
 class BucketRow(NamedTuple):

@@ -129,10 +129,10 @@ _OVERWRITE = (
 _JOURNAL = """
 INSERT INTO journal_entry (bucket_id, bucket_name, key, version_id, operation,
   objects_delta, bytes_delta, sha256, old_blob_id, actor, node_id, request_id,
-  created_at)
+  key_id, address, detail, created_at)
 VALUES (%(bucket_id)s, %(bucket_name)s, %(key)s, %(version_id)s, %(operation)s,
   %(objects_delta)s, %(bytes_delta)s, %(sha256)s, %(old_blob_id)s, %(actor)s,
-  %(node_id)s, %(request_id)s, %(now)s)
+  %(node_id)s, %(request_id)s, %(key_id)s, %(address)s, '', %(now)s)
 """
 _LATEST = (
     "SELECT id, size, sha256, blob_id, etag, created_at || '' FROM stored_object"
@@ -229,9 +229,7 @@ def _journal(values: Mapping[str, Any], by: Actor, **change: Any) -> None:
             "version_id": "null",
             **values,
             **change,
-            "actor": by.label,
-            "node_id": by.node_id,
-            "request_id": by.request_id,
+            **by.columns(),
         },
     )
 

@@ -153,7 +153,8 @@ def fold_journal() -> int:
         run.changed(
             "INSERT INTO bucket_totals (bucket_id, objects_total, bytes_total)"
             " SELECT bucket_id, sum(objects_delta), sum(bytes_delta)"
-            f" FROM journal_entry WHERE id > {_WATERMARK} GROUP BY bucket_id"
+            f" FROM journal_entry WHERE id > {_WATERMARK} AND bucket_id <> 0"
+            " GROUP BY bucket_id"
             " ON CONFLICT (bucket_id) DO UPDATE SET"
             " objects_total = objects_total + excluded.objects_total,"
             " bytes_total = bytes_total + excluded.bytes_total"

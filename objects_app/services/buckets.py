@@ -93,7 +93,5 @@ def _journal(bucket_id: int, name: str, operation: str, by: Actor) -> None:
         bucket_id=bucket_id,
         bucket_name=name,
         operation=operation,
-        actor=by.label,
-        node_id=by.node_id,
-        request_id=by.request_id,
+        **by.columns(),
     )

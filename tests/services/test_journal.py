@@ -42,11 +42,11 @@ def test_a_row_says_who_did_it_where_and_in_which_request(store: Store) -> None:
     store.put("a", bucket=row, by=by)
     store.delete("a", bucket=row, by=by)
     for entry in JournalEntry.objects.filter(operation__in=["put", "delete"]):
-        assert (entry.actor, entry.node_id, entry.request_id) == by
+        assert (entry.actor, entry.node_id, entry.request_id) == by[:3]
         assert (entry.bucket_id, entry.bucket_name) == (row.id, "photos")
         assert entry.version_id == "null"
     made = JournalEntry.objects.get(operation="create_bucket")
-    assert (made.actor, made.node_id, made.request_id) == ACTOR
+    assert (made.actor, made.node_id, made.request_id) == ACTOR[:3]
 
 
 def test_an_overwrite_and_a_delete_remember_the_blob_that_was_there(

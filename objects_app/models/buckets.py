@@ -1,33 +1,22 @@
-"""The tables. Rows are written by `services/` and `queries/`; nothing here does IO.
-
-Times are the database's clock (`db_default=Now()`), never a node's.
-"""
-
-from typing import Any
+"""Buckets, objects and the blobs they refer to."""
 
 from django.conf import settings
 from django.db import models
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q
 from django.db.models.functions import Now
 
-
-class KeyField(models.TextField):  # type: ignore[type-arg]  # not at run time
-    """Text compared byte by byte, whatever the database's language is."""
-
-    def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
-        """Return the column's type, with COLLATE "C" where the default differs."""
-        parameters = super().db_parameters(connection)
-        if connection.vendor == "postgresql":
-            parameters["collation"] = "C"
-        return parameters
+from objects_app.models.fields import KeyField
 
 
 class Bucket(models.Model):
     """A namespace of keys. A null owner is whoever may write without credentials."""
 
     class Visibility(models.TextChoices):
+        """Who may read without credentials: nobody; objects; objects and listing."""
+
         PRIVATE = "private"
+        PUBLIC_READ = "public-read"
+        PUBLIC_LIST = "public-list"
 
     name = KeyField()
     owner = models.ForeignKey(
@@ -40,6 +29,8 @@ class Bucket(models.Model):
     visibility = models.CharField(
         max_length=16, choices=Visibility, default=Visibility.PRIVATE
     )
+    quota_bytes = models.BigIntegerField(null=True, blank=True)
+    quota_objects = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -205,139 +196,3 @@ class UploadPart(BlobReference):
 
     def __str__(self) -> str:
         return str(self.number)
-
-
-class JournalEntry(models.Model):
-    """One change, written in the transaction that made it; never changed after.
-
-    On PostgreSQL the table also has `xid` (xid8), the order followers read in. Bucket
-    and blob are plain numbers: history outlives them.
-    """
-
-    class Operation(models.TextChoices):
-        CREATE_BUCKET = "create_bucket"
-        DELETE_BUCKET = "delete_bucket"
-        PUT = "put"
-        DELETE = "delete"
-
-    bucket_id = models.BigIntegerField()
-    bucket_name = KeyField()
-    key = KeyField(default="")
-    version_id = models.CharField(max_length=64, default="")
-    operation = models.CharField(max_length=32, choices=Operation)
-    objects_delta = models.IntegerField(default=0)
-    bytes_delta = models.BigIntegerField(default=0)
-    sha256 = models.CharField(max_length=64, default="")
-    old_blob_id = models.BigIntegerField(null=True)
-    actor = models.CharField(max_length=255)
-    node_id = models.CharField(max_length=128)
-    request_id = models.CharField(max_length=64)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        db_table = "journal_entry"
-        verbose_name_plural = "journal entries"
-
-    def __str__(self) -> str:
-        return f"{self.operation} {self.bucket_name}/{self.key}"
-
-
-class BucketTotals(models.Model):
-    """The journal's sums per bucket, up to the watermark."""
-
-    bucket_id = models.BigIntegerField(primary_key=True)
-    objects_total = models.BigIntegerField(default=0)
-    bytes_total = models.BigIntegerField(default=0)
-
-    class Meta:
-        db_table = "bucket_totals"
-        verbose_name_plural = "bucket totals"
-
-    def __str__(self) -> str:
-        return f"{self.objects_total} objects, {self.bytes_total} bytes"
-
-
-class JournalWatermark(models.Model):
-    """Up to where the journal is folded: an xid on PostgreSQL, an id on SQLite."""
-
-    position = models.BigIntegerField(default=0)
-
-    class Meta:
-        db_table = "journal_watermark"
-
-    def __str__(self) -> str:
-        return str(self.position)
-
-
-class Node(models.Model):
-    """A node that is there, or was: `seen_at` is its last heartbeat.
-
-    `instance` is new with each start, so that two nodes of one name can be told apart.
-    """
-
-    node_id = models.CharField(max_length=128, primary_key=True)
-    instance = models.CharField(max_length=32)
-    version = models.CharField(max_length=64)
-    started_at = models.DateTimeField(db_default=Now())
-    seen_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        db_table = "node"
-
-    def __str__(self) -> str:
-        return self.node_id
-
-
-class Lease(models.Model):
-    """A task of one process at a time: of `holder`, until it ends or is renewed."""
-
-    name = models.CharField(max_length=64, primary_key=True)
-    holder = models.CharField(max_length=255)
-    expires_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "lease"
-
-    def __str__(self) -> str:
-        return f"{self.name} of {self.holder}"
-
-
-class SweepHold(models.Model):
-    """The latest backup's moment: what was condemned after it keeps its bytes."""
-
-    since = models.DateTimeField()
-    backup = models.CharField(max_length=255)
-
-    class Meta:
-        db_table = "sweep_hold"
-
-    def __str__(self) -> str:
-        return f"{self.backup}, {self.since}"
-
-
-class ImportedObject(models.Model):
-    """What an import has brought here, so that the next run can pass it by.
-
-    `source` is the other store's address and bucket. The target bucket is a plain
-    number: one that is made anew under the same name has nothing imported yet.
-    """
-
-    source = KeyField()
-    source_key = KeyField()
-    source_etag = models.CharField(max_length=255)
-    source_size = models.BigIntegerField()
-    bucket_id = models.BigIntegerField()
-    key = KeyField()
-    imported_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        db_table = "imported_object"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["bucket_id", "key", "source", "source_key"],
-                name="one_import_per_object",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.source}/{self.source_key}"

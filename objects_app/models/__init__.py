@@ -1,0 +1,41 @@
+"""The tables. Rows are written by `services/` and `queries/`; nothing here does IO.
+
+Times are the database's clock (`db_default=Now()`), never a node's.
+"""
+
+from objects_app.models.access import AccessKey, Allowance, Grant, OidcIdentity, Role
+from objects_app.models.buckets import (
+    Blob,
+    BlobReference,
+    Bucket,
+    Segment,
+    StoredObject,
+    Upload,
+    UploadPart,
+)
+from objects_app.models.fields import KeyField
+from objects_app.models.journal import BucketTotals, JournalEntry, JournalWatermark
+from objects_app.models.upkeep import ImportedObject, Lease, Node, SweepHold
+
+__all__ = [
+    "AccessKey",
+    "Allowance",
+    "Blob",
+    "BlobReference",
+    "Bucket",
+    "BucketTotals",
+    "Grant",
+    "ImportedObject",
+    "JournalEntry",
+    "JournalWatermark",
+    "KeyField",
+    "Lease",
+    "Node",
+    "OidcIdentity",
+    "Role",
+    "Segment",
+    "StoredObject",
+    "SweepHold",
+    "Upload",
+    "UploadPart",
+]
