@@ -1,11 +1,17 @@
 """The only gate. It takes a caller and a name and hands out the row, or raises.
 
 A row in your hand proves the permission: nothing above the services fetches one by
-itself.
+itself. Who may do what:
 
-Owners may do everything with their buckets. ANONYMOUS_ACCESS says what callers without
-credentials may do with the buckets that have no owner; unset, it is `write` for callers
-on this very machine in local mode, and `none` for everybody else.
+- a superuser everything; an owner everything with the bucket;
+- by a grant: a reader lists and gets, a writer also puts and deletes, an owner all;
+- everybody: get from a public-read bucket, get and list from a public-list one;
+- by ANONYMOUS_ACCESS: everybody in the buckets that have no owner;
+- an access key or a presigned URL never more than its own limits say.
+
+Who is refused learns nothing: without credentials it is always CredentialsRequired; one
+who may not even read cannot tell a bucket or object that is hidden from one that is not
+there; only who may read is told that writing is what is missing (AccessDenied).
 """
 
 from enum import Enum
@@ -14,45 +20,64 @@ from typing import Literal, NoReturn
 from django.conf import settings
 
 from objects_app.access.principals import Principal
-from objects_app.errors import CredentialsRequired, NoSuchBucket, NoSuchKey
+from objects_app.errors import (
+    AccessDenied,
+    BucketRequired,
+    CredentialsRequired,
+    NoSuchBucket,
+    NoSuchKey,
+)
+from objects_app.models import Bucket, Role
 from objects_app.names import check_bucket_name
 from objects_app.queries import reads
 from objects_app.queries.rows import BucketRow, ObjectRow, Scope
 from objects_app.services.buckets import NewBucket
+
+_READABLE = {Bucket.Visibility.PUBLIC_READ, Bucket.Visibility.PUBLIC_LIST}
+_NOBODY = Scope()
 
 
 class Action(Enum):
     """What may be done with a bucket and its objects."""
 
     READ = "read"
+    LIST = "list"
     WRITE = "write"
     OWN = "own"
 
 
-def bucket_for(principal: Principal, name: str, action: Action) -> BucketRow:
-    """Return the bucket if the caller may do this with it.
+_NEEDS = {
+    Action.READ: Role.READER,
+    Action.LIST: Role.READER,
+    Action.WRITE: Role.WRITER,
+    Action.OWN: Role.OWNER,
+}
 
-    Raises InvalidBucketName, CredentialsRequired, NoSuchBucket.
+
+def bucket_for(
+    principal: Principal, name: str, action: Action, *, prefix: str = ""
+) -> BucketRow:
+    """Return the bucket if the caller may do this with its keys of that prefix.
+
+    Raises InvalidBucketName, CredentialsRequired, NoSuchBucket, AccessDenied.
     """
     _refuse_strangers(principal, action)
-    row = reads.find_bucket(check_bucket_name(name))
-    if row is None or not _allowed(principal, row, action):
-        _refuse_bucket(principal, name, row)
-    return row
+    row = None
+    if _within_limits(principal, check_bucket_name(name), prefix):
+        row = reads.find_bucket(name, user_id=principal.user_id, prefix=prefix)
+    return _allow(principal, name, row, action)
 
 
-def bucket_for_put(principal: Principal, name: str) -> BucketRow | NewBucket:
-    """Return the bucket to write to, or leave to create it if there is none.
+def bucket_for_put(principal: Principal, name: str, key: str) -> BucketRow | NewBucket:
+    """Return the bucket to write the key to, or leave to create it if there is none.
 
-    Raises InvalidBucketName, CredentialsRequired, NoSuchBucket.
+    Raises InvalidBucketName, CredentialsRequired, NoSuchBucket, AccessDenied.
     """
     _refuse_strangers(principal, Action.WRITE)
-    row = reads.find_bucket(check_bucket_name(name))
-    if row is None:
-        return new_bucket(principal, name)
-    if not _allowed(principal, row, Action.WRITE):
-        _refuse_bucket(principal, name, row)
-    return row
+    row = None
+    if _within_limits(principal, check_bucket_name(name), key):
+        row = reads.find_bucket(name, user_id=principal.user_id, prefix=key)
+    return _allow_put(principal, name, row)
 
 
 def object_for_put(
@@ -60,12 +85,8 @@ def object_for_put(
 ) -> tuple[BucketRow | NewBucket, ObjectRow | None]:
     """As `bucket_for_put`, with the present object, for a conditional write."""
     _refuse_strangers(principal, Action.WRITE)
-    found = reads.find_object(check_bucket_name(bucket), key)
-    if found is None:
-        return new_bucket(principal, bucket), None
-    if not _allowed(principal, found[0], Action.WRITE):
-        _refuse_bucket(principal, bucket, found[0])
-    return found
+    row, stored = _find_object(principal, bucket, key)
+    return _allow_put(principal, bucket, row), stored
 
 
 def object_for(
@@ -73,15 +94,10 @@ def object_for(
 ) -> tuple[BucketRow, ObjectRow]:
     """Return a bucket and its object for reading, fetched in one statement.
 
-    Raises InvalidBucketName, CredentialsRequired, NoSuchBucket, NoSuchKey.
+    Raises InvalidBucketName, CredentialsRequired, NoSuchBucket, NoSuchKey, AccessDenied.
     """
-    _refuse_strangers(principal, Action.READ)
-    found = reads.find_object(check_bucket_name(bucket), key)
-    if found is None:
-        _refuse_bucket(principal, bucket, None)
-    row, stored = found
-    if not _allowed(principal, row, Action.READ):
-        _refuse_bucket(principal, bucket, row)
+    found, stored = _find_object(principal, bucket, key)
+    row = _allow(principal, bucket, found, Action.READ)
     if stored is None:
         raise NoSuchKey(
             f"There is no object of that key in bucket {bucket}: list the bucket with "
@@ -90,54 +106,152 @@ def object_for(
     return row, stored
 
 
-def new_bucket(principal: Principal, name: str) -> NewBucket:
-    """Return the leave to create a bucket of that name.
+def new_bucket(principal: Principal, name: str) -> BucketRow | NewBucket:
+    """Return the leave to create a bucket of that name, or the caller's that is there.
 
-    Raises CredentialsRequired, InvalidBucketName.
+    Raises InvalidBucketName, CredentialsRequired; AccessDenied for who may create none,
+    whether or not the name is taken.
     """
     _refuse_strangers(principal, Action.WRITE)
-    return NewBucket(name=check_bucket_name(name), owner_id=principal.user_id)
+    check_bucket_name(name)
+    if _may_create(principal):
+        return NewBucket(name=name, owner_id=principal.user_id)
+    if _within_limits(principal, name, ""):
+        row = reads.find_bucket(name, user_id=principal.user_id)
+        if row is not None and _role(principal, row) >= Role.OWNER:
+            return row
+    raise AccessDenied(
+        "You may not create buckets: ask an administrator for the permission "
+        "objects_app.add_bucket."
+    )
 
 
 def readable(principal: Principal) -> Scope:
-    """Return which buckets the caller may read. Raises CredentialsRequired."""
-    _refuse_strangers(principal, Action.READ)
-    return Scope(owner_id=principal.user_id)
+    """Return which buckets the caller may list whole. Raises CredentialsRequired."""
+    if principal.user_id is None:
+        _refuse_strangers(principal, Action.LIST)
+    if principal.presigned is not None:
+        return _NOBODY
+    return Scope(
+        user_id=principal.user_id,
+        everything=principal.is_superuser,
+        ownerless=anonymous_access(principal) != "none",
+        only_bucket=principal.only_bucket,
+        only_prefix=principal.only_prefix,
+    )
+
+
+def readable_keys(principal: Principal, prefix: str) -> Scope:
+    """As `readable`, for a listing of keys over all buckets.
+
+    Raises BucketRequired for a key that is limited to a prefix of one.
+    """
+    if not prefix.startswith(principal.only_prefix):
+        raise BucketRequired(
+            "This access key is limited to a prefix: list with "
+            f"bucket={principal.only_bucket} and that prefix."
+        )
+    return readable(principal)
 
 
 def anonymous_access(principal: Principal) -> Literal["none", "read", "write"]:
-    """Return what a caller without credentials may do with buckets nobody owns."""
+    """Return what anybody may do with buckets nobody owns."""
     chosen: Literal["none", "read", "write"] | None = settings.ANONYMOUS_ACCESS
     if chosen is not None:
         return chosen
     return "write" if settings.LOCAL_MODE and principal.on_this_machine else "none"
 
 
-def _allowed(principal: Principal, bucket: BucketRow, action: Action) -> bool:
-    if principal.user_id is not None:
-        return bucket.owner_id == principal.user_id
-    return bucket.owner_id is None and _anonymous_may(principal, action)
+def _find_object(
+    principal: Principal, bucket: str, key: str
+) -> tuple[BucketRow | None, ObjectRow | None]:
+    if not _within_limits(principal, check_bucket_name(bucket), key):
+        return None, None
+    return reads.find_object(bucket, key, user_id=principal.user_id) or (None, None)
 
 
-def _anonymous_may(principal: Principal, action: Action) -> bool:
+def _within_limits(principal: Principal, bucket: str, prefix: str) -> bool:
+    """Whether an access key's own limits reach that far."""
+    if not principal.only_bucket:
+        return True
+    return bucket == principal.only_bucket and prefix.startswith(principal.only_prefix)
+
+
+def _role(principal: Principal, bucket: BucketRow) -> int:
+    role = Role.OWNER if principal.is_superuser else bucket.granted
+    if bucket.owner_id is None:
+        role = max(role, _anonymous_role(principal))
+    return min(role, Role.READER) if principal.read_only else role
+
+
+def _anonymous_role(principal: Principal) -> int:
     access = anonymous_access(principal)
-    return access == "write" or (access == "read" and action is Action.READ)
+    if access == "none":
+        return 0
+    return Role.OWNER if access == "write" else Role.READER
+
+
+def _may(principal: Principal, bucket: BucketRow, action: Action) -> bool:
+    if _role(principal, bucket) >= _NEEDS[action]:
+        return True
+    if action is Action.READ:
+        return bucket.visibility in _READABLE
+    return (
+        action is Action.LIST and bucket.visibility == Bucket.Visibility.PUBLIC_LIST
+    )
+
+
+def _may_create(principal: Principal) -> bool:
+    if principal.read_only or principal.only_bucket:
+        return False
+    if principal.user_id is None:
+        return anonymous_access(principal) == "write"
+    return principal.may_create
+
+
+def _allow(
+    principal: Principal, name: str, row: BucketRow | None, action: Action
+) -> BucketRow:
+    if row is not None and _may(principal, row, action):
+        return row
+    if principal.user_id is None:
+        if row is None and _may_create(principal):
+            raise _no_such_bucket(name)
+        _require_credentials()
+    if row is None or not _may(principal, row, Action.READ):
+        raise _no_such_bucket(name)
+    raise AccessDenied(
+        f"You may read from bucket {name}, but not do this: ask its owner for a grant."
+    )
+
+
+def _allow_put(
+    principal: Principal, name: str, row: BucketRow | None
+) -> BucketRow | NewBucket:
+    if row is None and _may_create(principal):
+        return NewBucket(name=name, owner_id=principal.user_id)
+    return _allow(principal, name, row, Action.WRITE)
 
 
 def _refuse_strangers(principal: Principal, action: Action) -> None:
-    """Refuse before any look-up whoever could not be allowed anything like this."""
-    if principal.user_id is None and not _anonymous_may(principal, action):
+    """Refuse before any look-up whoever could not be allowed anything like this.
+
+    Reading may be: there are public buckets.
+    """
+    if (
+        principal.user_id is None
+        and _anonymous_role(principal) < _NEEDS[action]
+        and action in {Action.WRITE, Action.OWN}
+    ):
         _require_credentials()
 
 
-def _refuse_bucket(principal: Principal, name: str, row: BucketRow | None) -> NoReturn:
-    if row is not None and principal.user_id is None:
-        _require_credentials()
-    raise NoSuchBucket(f"There is no bucket {name}, or you may not know of it.")
+def _no_such_bucket(name: str) -> NoSuchBucket:
+    return NoSuchBucket(f"There is no bucket {name}, or you may not know of it.")
 
 
 def _require_credentials() -> NoReturn:
     raise CredentialsRequired(
-        "Callers without credentials may not do this here. On the machine itself, use "
-        "http://localhost; elsewhere the server's ANONYMOUS_ACCESS decides."
+        "Callers without credentials may not do this here: send an access key, as in "
+        "curl -u KEY_ID:SECRET, or sign in at /ui/login/."
     )

@@ -1,39 +1,40 @@
 """Who is asking."""
 
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
 
+from objects_app.access.presigned import Presigned
 from objects_app.queries.rows import Actor
-
-_FORWARDED = (
-    "HTTP_FORWARDED",
-    "HTTP_X_FORWARDED",
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_X_FORWARDED_HOST",
-    "HTTP_X_FORWARDED_PORT",
-    "HTTP_X_FORWARDED_PROTO",
-    "HTTP_X_FORWARDED_SERVER",
-    "HTTP_X_REAL_IP",
-    "HTTP_X_CLIENT_IP",
-    "HTTP_X_CLUSTER_CLIENT_IP",
-    "HTTP_TRUE_CLIENT_IP",
-    "HTTP_CF_CONNECTING_IP",
-    "HTTP_VIA",
-)
 
 
 class Principal(NamedTuple):
     """A caller. `user_id` is None for one without credentials.
 
-    `on_this_machine`: the request comes from here and no proxy passed it on.
+    `label` is what the journal calls it. `on_this_machine`: the request comes from here
+    and no proxy passed it on. `read_only`, `only_bucket` and `only_prefix` are an access
+    key's own limits, whatever its user may do; a `person` proved to be the user, with a
+    password or through the identity provider, rather than showing a key.
     """
 
-    user_id: int | None
     label: str
+    address: str
     on_this_machine: bool
+    user_id: int | None = None
+    person: bool = False
+    key_id: str = ""
+    is_superuser: bool = False
+    may_create: bool = False
+    read_only: bool = False
+    only_bucket: str = ""
+    only_prefix: str = ""
+    presigned: Presigned | None = None
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether it may do less than its user."""
+        return bool(self.read_only or self.only_bucket or self.presigned)
 
 
 def principal_of(request: HttpRequest) -> Principal:
@@ -43,28 +44,12 @@ def principal_of(request: HttpRequest) -> Principal:
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Return who did it, where and in which request, for the journal."""
+    """Return who did it, from where and in which request, for the journal."""
+    principal = principal_of(request)
     return Actor(
-        label=principal_of(request).label,
+        label=principal.label,
         node_id=settings.NODE_ID,
         request_id=request.request_id,  # type: ignore[attr-defined]
+        key_id=principal.key_id,
+        address=principal.address,
     )
-
-
-def authenticate(request: HttpRequest) -> Principal:
-    """Find out who sends this request. Until keys exist, nobody in particular."""
-    meta = request.META
-    local = _is_loopback(meta.get("REMOTE_ADDR", "")) and not any(
-        name in meta for name in _FORWARDED
-    )
-    return Principal(user_id=None, label="anonymous", on_this_machine=local)
-
-
-def _is_loopback(address: str) -> bool:
-    if address == "127.0.0.1":
-        return True
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return False
-    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback

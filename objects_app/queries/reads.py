@@ -17,6 +17,14 @@ from objects_app.queries.rows import (
 )
 
 _BUCKET = "b.id, b.name, b.owner_id, b.visibility, b.created_at"
+_GRANTED_TO = """(g.user_id = %(user_id)s OR g.group_id IN (
+  SELECT ug.group_id FROM auth_user_groups ug WHERE ug.user_id = %(user_id)s))"""
+
+# The owner's is known without a look at the grants. 3 is models.Role.OWNER.
+_GRANTED = f"""CASE WHEN b.owner_id = %(user_id)s THEN 3 ELSE coalesce((
+  SELECT max(g.role) FROM bucket_grant g WHERE g.bucket_id = b.id
+  AND substr(CAST(%(key)s AS text), 1, length(g.prefix)) = g.prefix AND {_GRANTED_TO}), 0) END"""
+_NOTHING_GRANTED = "0"
 _OBJECT = (
     "o.id, o.bucket_id, o.key, o.version_id, o.blob_id, o.sha256, o.size, o.etag,"
     " o.content_type, o.headers, o.metadata, o.node_id, o.created_at"
@@ -27,44 +35,57 @@ _LISTED = (
 )
 
 
-def find_bucket(name: str) -> BucketRow | None:
-    """Return the bucket of that name."""
-    row = run.row(f"SELECT {_BUCKET} FROM bucket b WHERE b.name = %s", [name])
+def find_bucket(
+    name: str, *, user_id: int | None = None, prefix: str = ""
+) -> BucketRow | None:
+    """Return the bucket of that name, with the user's role for keys of that prefix."""
+    row = run.row(
+        f"SELECT {_BUCKET}, {_granted(user_id)} FROM bucket b WHERE b.name = %(bucket)s",
+        {"bucket": name, "key": prefix, "user_id": user_id},
+    )
     return _bucket(row) if row else None
 
 
-def find_object(bucket: str, key: str) -> tuple[BucketRow, ObjectRow | None] | None:
-    """Return a bucket and its latest object of that key, in one statement."""
+def find_object(
+    bucket: str, key: str, *, user_id: int | None = None
+) -> tuple[BucketRow, ObjectRow | None] | None:
+    """Return a bucket, with the user's role for that key, and its latest object of it,
+    in one statement."""
     row = run.row(
-        f"SELECT {_BUCKET}, {_OBJECT} FROM bucket b LEFT JOIN stored_object o"
-        f" ON o.bucket_id = b.id AND o.key = %s AND {_LATEST} WHERE b.name = %s",
-        [key, bucket],
+        f"SELECT {_BUCKET}, {_granted(user_id)}, {_OBJECT}"
+        " FROM bucket b LEFT JOIN stored_object o"
+        f" ON o.bucket_id = b.id AND o.key = %(key)s AND {_LATEST}"
+        " WHERE b.name = %(bucket)s",
+        {"bucket": bucket, "key": key, "user_id": user_id},
     )
     if row is None:
         return None
-    return _bucket(row[:5]), _object(row[5:]) if row[5] is not None else None
+    return _bucket(row[:6]), _object(row[6:]) if row[6] is not None else None
 
 
 def content_readable(*, blob_id: int, scope: Scope) -> bool:
     """Whether an object that the caller may read has this content."""
-    owner, parameters = _owned(scope)
+    within, parameters = _in_scope(scope)
+    if scope.only_prefix:
+        within += " AND substr(o.key, 1, length(CAST(%(prefix)s AS text))) = %(prefix)s"
     return bool(
         run.one(
             "SELECT EXISTS (SELECT 1 FROM stored_object o"
             " JOIN bucket b ON b.id = o.bucket_id"
-            f" WHERE o.blob_id = %(blob_id)s AND {owner})",
-            {"blob_id": blob_id, **parameters},
+            f" WHERE o.blob_id = %(blob_id)s AND {within})",
+            {"blob_id": blob_id, "prefix": scope.only_prefix, **parameters},
         )[0]
     )
 
 
 def buckets(*, scope: Scope) -> list[BucketRow]:
     """Return the caller's buckets by name."""
-    owner, parameters = _owned(scope)
+    within, parameters = _in_scope(scope)
     return [
         _bucket(row)
         for row in run.rows(
-            f"SELECT {_BUCKET} FROM bucket b WHERE {owner} ORDER BY b.name", parameters
+            f"SELECT {_BUCKET}, 0 FROM bucket b WHERE {within} ORDER BY b.name",
+            parameters,
         )
     ]
 
@@ -73,12 +94,12 @@ def buckets_with_keys(
     *, scope: Scope, first: str, span: Span, limit: int
 ) -> list[BucketRow]:
     """Return the caller's buckets from name `first` on that have a key in the span."""
-    owner, parameters = _owned(scope)
+    within, parameters = _in_scope(scope)
     keys, bounds = _within(span)
     return [
         _bucket(row)
         for row in run.rows(
-            f"SELECT {_BUCKET} FROM bucket b WHERE {owner} AND b.name >= %(first)s"
+            f"SELECT {_BUCKET}, 0 FROM bucket b WHERE {within} AND b.name >= %(first)s"
             " AND EXISTS (SELECT 1 FROM stored_object o WHERE o.bucket_id = b.id"
             f" AND {_LATEST} AND {keys}) ORDER BY b.name LIMIT %(limit)s",
             {**parameters, **bounds, "first": first, "limit": limit},
@@ -170,15 +191,31 @@ def _within(span: Span) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _owned(scope: Scope) -> tuple[str, dict[str, Any]]:
-    if scope.owner_id is None:
-        return "b.owner_id IS NULL", {}
-    return "b.owner_id = %(owner_id)s", {"owner_id": scope.owner_id}
+def _granted(user_id: int | None) -> str:
+    return _NOTHING_GRANTED if user_id is None else _GRANTED
+
+
+def _in_scope(scope: Scope) -> tuple[str, dict[str, Any]]:
+    """Return the condition on `b` and its parameters."""
+    ways = []
+    if scope.everything:
+        ways.append("1 = 1")
+    if scope.ownerless:
+        ways.append("b.owner_id IS NULL")
+    if scope.user_id is not None:
+        ways.append(
+            "b.owner_id = %(user_id)s OR EXISTS (SELECT 1 FROM bucket_grant g"
+            f" WHERE g.bucket_id = b.id AND g.prefix = '' AND {_GRANTED_TO})"
+        )
+    within = f"({' OR '.join(ways) or '1 = 0'})"
+    if scope.only_bucket:
+        within += " AND b.name = %(only_bucket)s"
+    return within, {"user_id": scope.user_id, "only_bucket": scope.only_bucket}
 
 
 def _bucket(row: Sequence[Any]) -> BucketRow:
-    id_, name, owner_id, visibility, created_at = row
-    return BucketRow(id_, name, owner_id, visibility, _aware(created_at))
+    id_, name, owner_id, visibility, created_at, granted = row
+    return BucketRow(id_, name, owner_id, visibility, _aware(created_at), granted)
 
 
 def _object(row: Sequence[Any]) -> ObjectRow:

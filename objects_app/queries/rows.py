@@ -31,13 +31,18 @@ class Actor(NamedTuple):
 
 
 class BucketRow(NamedTuple):
-    """A bucket with all that deciding about access needs."""
+    """A bucket with all that deciding about access needs.
+
+    `granted` is the highest role (models.Role, 0: none) that the asker has there, as its
+    owner or by grants, for the key or prefix that was asked about.
+    """
 
     id: int
     name: str
     owner_id: int | None
     visibility: str
     created_at: datetime
+    granted: int = 0
 
 
 class ObjectRow(NamedTuple):
@@ -175,9 +180,21 @@ class Totals(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """The buckets a caller may read: those of one owner (None: those without)."""
+    """The buckets a caller may list whole: all, or those owned, granted, or nobody's.
 
-    owner_id: int | None
+    `only_bucket` and `only_prefix` narrow that down to what an access key is for.
+    """
+
+    user_id: int | None = None
+    everything: bool = False
+    ownerless: bool = False
+    only_bucket: str = ""
+    only_prefix: str = ""
+
+    @classmethod
+    def of_owner(cls, owner_id: int | None) -> Self:
+        """Return what the owner of a bucket may list; None: who owns none."""
+        return cls(user_id=owner_id, ownerless=owner_id is None)
 
 
 class Span(NamedTuple):

@@ -202,7 +202,7 @@ class _Import(NamedTuple):
                 length=found.length,
                 expected=Expected(sha256=found.sha256),
                 description=self.describe(found.headers, item.key),
-                readable=Scope(self.bucket.owner_id),
+                readable=Scope.of_owner(self.bucket.owner_id),
                 by=self.by,
             )
         self._remember(item)

@@ -108,7 +108,7 @@ class _Import(NamedTuple):
             length=size,
             expected=Expected(),
             description=objects.Description(self.guess(key), {}, metadata),
-            readable=Scope(self.bucket.owner_id),
+            readable=Scope.of_owner(self.bucket.owner_id),
             by=self.by,
         )
         return Outcome(Kind.MOVED, name, size, size if stored.deduplicated else 0)

@@ -47,7 +47,7 @@ LARGE_SIZE = MIB + 4097
 LEASE_SECONDS = 2.0
 BY = Actor("soak", "node", "request")
 DESCRIPTION = objects.Description("text/plain", {}, {})
-READABLE = Scope(None)
+READABLE = Scope.of_owner(None)
 CREATE_ONLY = Preconditions(if_none_match=("*",))
 
 

@@ -343,7 +343,7 @@ def test_deduplicated_tells_nothing_about_what_others_store(
             key="secret",
             description=objects.Description("text/plain", {}, {}),
             conditions=ANYTHING,
-            readable=Scope(owner_id=alice.pk),
+            readable=Scope.of_owner(alice.pk),
             by=Actor("alice", "test-node", "r"),
         )
     assert data_plane.put(PATH, HELLO).json()["deduplicated"] is False

@@ -45,7 +45,7 @@ class Store:
             expected=Expected(),
             description=objects.Description("text/plain", {}, {}),
             conditions=conditions,
-            readable=Scope(owner_id=target.owner_id),
+            readable=Scope.of_owner(target.owner_id),
             by=by,
         )
 

@@ -61,7 +61,7 @@ def test_each_owner_lists_only_their_own(
     store.bucket("nobodys")
 
     def names(owner: User | None) -> list[str]:
-        scope = Scope(owner_id=owner.pk if owner else None)
+        scope = Scope.of_owner(owner.pk if owner else None)
         return [row.name for row in buckets.list_buckets(readable=scope)]
 
     assert names(alice) == ["a-hers", "b-hers"]

@@ -20,7 +20,7 @@ def test_everything_is_everything_of_one_owner(
         store.put("b", bucket=bucket)
 
     def keys(owner: User | None) -> list[tuple[str, str]]:
-        scope = Scope(owner_id=owner.pk if owner else None)
+        scope = Scope.of_owner(owner.pk if owner else None)
         page = listing.list_everything(readable=scope)
         return [(entry.bucket, entry.key) for entry in page.entries]
 
@@ -41,9 +41,9 @@ def test_a_cursor_does_not_open_the_buckets_of_others(
         bucket = store.bucket(name, owner=owner)
         for key in ("a", "b", "c"):
             store.put(key, bucket=bucket)
-    first = listing.list_everything(readable=Scope(alice.pk), limit=1)
+    first = listing.list_everything(readable=Scope.of_owner(alice.pk), limit=1)
     assert first.next_cursor is not None
-    page = listing.list_everything(readable=Scope(bob.pk), cursor=first.next_cursor)
+    page = listing.list_everything(readable=Scope.of_owner(bob.pk), cursor=first.next_cursor)
     assert {entry.bucket for entry in page.entries} == {"bbb"}
 
 
@@ -61,7 +61,7 @@ def test_a_page_of_many_small_buckets_is_full(store: Store) -> None:
         bucket = store.bucket(f"bucket-{number:02}")
         for key in ("a", "b") if number % 2 else ():
             store.put(key, bucket=bucket)
-    page = listing.list_everything(readable=Scope(None), limit=11)
+    page = listing.list_everything(readable=Scope.of_owner(None), limit=11)
     assert len(page.entries) == 11
-    rest = listing.list_everything(readable=Scope(None), cursor=page.next_cursor)
+    rest = listing.list_everything(readable=Scope.of_owner(None), cursor=page.next_cursor)
     assert [(e.bucket, e.key) for e in rest.entries] == [("bucket-11", "b")]

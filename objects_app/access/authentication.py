@@ -1,0 +1,234 @@
+"""From a request to its principal: which credentials it shows, and whether they hold.
+
+    presigned query   the issuer, for this one request
+    Authorization     Bearer KEY_ID.SECRET, Basic KEY_ID:SECRET, or Bearer JWT
+    session cookie    who is signed in to the console; to write, with the CSRF header
+    nothing           anonymous
+
+Passwords are never looked at here: only at the login page and POST /auth/token.
+"""
+
+import base64
+import binascii
+import logging
+import secrets
+import time
+from http.cookies import SimpleCookie
+from ipaddress import ip_address
+from typing import NoReturn
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+
+from objects_app.access import accounts, oidc, presigned, rates, tokens
+from objects_app.access.accounts import Account
+from objects_app.access.origins import SAFE_METHODS
+from objects_app.access.principals import Principal
+from objects_app.errors import CsrfRequired, InvalidCredentials
+from objects_app.http.paths import raw_path
+
+logger = logging.getLogger(__name__)
+
+_JWT_DOTS = 2
+_MOST_CHARACTERS = 8192
+_FORWARDED = (
+    "HTTP_FORWARDED",
+    "HTTP_X_FORWARDED",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PORT",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_SERVER",
+    "HTTP_X_REAL_IP",
+    "HTTP_X_CLIENT_IP",
+    "HTTP_X_CLUSTER_CLIENT_IP",
+    "HTTP_TRUE_CLIENT_IP",
+    "HTTP_CF_CONNECTING_IP",
+    "HTTP_VIA",
+)
+
+
+def authenticate(request: HttpRequest) -> Principal:
+    """Find out who sends this request.
+
+    Raises InvalidCredentials for any that are shown and do not hold, also where none
+    would be needed; InvalidPresigned, PresignedExpired, CsrfRequired, RateLimited.
+    """
+    meta = request.META
+    address = meta.get("objectstore.client") or meta.get("REMOTE_ADDR", "")
+    nobody = Principal(
+        label="anonymous",
+        address=address,
+        on_this_machine=_is_loopback(meta.get("REMOTE_ADDR", ""))
+        and not any(name in meta for name in _FORWARDED),
+    )
+    authorization = meta.get("HTTP_AUTHORIZATION")
+    by_url = presigned.is_presigned(meta.get("QUERY_STRING", ""))
+    if by_url and authorization is not None:
+        raise InvalidCredentials("Send Authorization or a presigned URL, not both.")
+    if by_url:
+        return _by_url(request, nobody)
+    if authorization is not None:
+        return _by_header(authorization, nobody)
+    if settings.SESSION_COOKIE_NAME in meta.get("HTTP_COOKIE", ""):
+        return _by_session(request, nobody)
+    return nobody
+
+
+def by_key(key_id: str, secret: str, nobody: Principal) -> Principal:
+    """Return the principal of an access key. Raises InvalidCredentials."""
+    found = accounts.key_account(key_id)
+    known = found.secret if found else secrets.token_urlsafe(30)
+    same = secrets.compare_digest(known.encode(), secret.encode(errors="replace"))
+    if found is None or not same:
+        _refuse(nobody)
+    return _of_key(found, nobody)
+
+
+def person(user_id: int, nobody: Principal) -> Principal:
+    """Return the principal of a user who has proved to be there.
+
+    Raises InvalidCredentials for one who is gone or disabled.
+    """
+    return _of_user(_active(user_id, nobody), nobody)._replace(person=True)
+
+
+def _by_header(authorization: str, nobody: Principal) -> Principal:
+    scheme, _, value = authorization.partition(" ")
+    value = value.strip(" ")
+    if len(value) > _MOST_CHARACTERS:
+        _refuse(nobody)
+    if scheme.lower() == "basic":
+        return by_key(*_basic(value, nobody), nobody)
+    if scheme.lower() != "bearer":
+        raise InvalidCredentials("Authorization is Bearer or Basic here.")
+    if value.count(".") == _JWT_DOTS:
+        return _by_token(value, nobody)
+    key_id, _, secret = value.partition(".")
+    return by_key(key_id, secret, nobody)
+
+
+def _basic(value: str, nobody: Principal) -> tuple[str, str]:
+    """Return id and secret (RFC 7617)."""
+    try:
+        key_id, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        _refuse(nobody)
+    return key_id, secret
+
+
+def _by_token(token: str, nobody: Principal) -> Principal:
+    try:
+        if oidc.is_foreign(token):
+            return person(oidc.read(token), nobody)
+        claims = tokens.read(token)
+    except InvalidCredentials:
+        _refuse(nobody)
+    if claims.key_id:
+        key = accounts.key_account(claims.key_id)
+        if key is None or key.user_id != claims.user_id:
+            _refuse(nobody)
+        return _of_key(key, nobody)
+    user = _active(claims.user_id, nobody)
+    if not any(tokens.matches(claims, known) for known in user.auth_hashes):
+        _refuse(nobody)
+    return _of_user(user, nobody)._replace(person=True)
+
+
+def _by_url(request: HttpRequest, nobody: Principal) -> Principal:
+    meta = request.META
+    signed = presigned.read(
+        method=request.method or "",
+        path=raw_path(meta),
+        query_string=meta["QUERY_STRING"],
+        now=time.time(),
+    )
+    issuer = signed.issuer
+    key = accounts.key_account(issuer.key_id) if issuer.key_id else None
+    if issuer.key_id and (key is None or key.user_id != issuer.user_id):
+        _refuse(nobody)
+    principal = (
+        _of_key(key, nobody) if key else _of_user(_active(issuer.user_id, nobody), nobody)
+    )
+    meta["QUERY_STRING"] = presigned.without_signature(meta["QUERY_STRING"])
+    return principal._replace(label=f"{principal.label} (URL)", presigned=signed)
+
+
+def _by_session(request: HttpRequest, nobody: Principal) -> Principal:
+    cookies = SimpleCookie()
+    try:
+        cookies.load(request.META["HTTP_COOKIE"])
+    except Exception:  # noqa: BLE001 what is no cookie is nobody's
+        return nobody
+    morsel = cookies.get(settings.SESSION_COOKIE_NAME)
+    user_id = accounts.session_user(morsel.value) if morsel else None
+    user = accounts.account(user_id) if user_id is not None else None
+    if user is None:
+        return nobody  # signed out: as Django has it, not an error
+    if request.method not in SAFE_METHODS:
+        _require_csrf_header(request)
+    return _of_user(user, nobody)._replace(person=True)
+
+
+def _require_csrf_header(request: HttpRequest) -> None:
+    """Check X-CSRFToken against the cookie, by Django's rules.
+
+    On a copy of the request that is a PUT: with POST Django would read the body.
+    """
+    probe = HttpRequest()
+    probe.method = "PUT"
+    probe.META = request.META
+    probe.COOKIES = request.COOKIES
+    middleware = CsrfViewMiddleware(lambda _: HttpResponse())
+    middleware.process_request(probe)
+    if middleware.process_view(probe, _require_csrf_header, (), {}) is not None:
+        raise CsrfRequired(
+            "Signed in by cookie, writing needs the X-CSRFToken header: send the "
+            "csrftoken cookie's value in it, or use an access key."
+        )
+
+
+def _of_key(key: accounts.KeyAccount, nobody: Principal) -> Principal:
+    user = _active(key.user_id, nobody)
+    return _of_user(user, nobody)._replace(
+        key_id=key.key_id,
+        read_only=key.read_only,
+        only_bucket=key.only_bucket,
+        only_prefix=key.only_prefix,
+    )
+
+
+def _of_user(user: Account, nobody: Principal) -> Principal:
+    return nobody._replace(
+        label=user.name,
+        user_id=user.user_id,
+        is_superuser=user.is_superuser,
+        may_create=user.may_create,
+    )
+
+
+def _active(user_id: int, nobody: Principal) -> Account:
+    found = accounts.account(user_id)
+    if found is None:
+        _refuse(nobody)
+    return found
+
+
+def _refuse(nobody: Principal) -> NoReturn:
+    """Tell nothing about what was wrong, and count it against the address."""
+    rates.count_failure(nobody.address)
+    raise InvalidCredentials(
+        "These credentials are wrong, expired or revoked: check the key, or get a new "
+        "token."
+    )
+
+
+def _is_loopback(address: str) -> bool:
+    if address == "127.0.0.1":
+        return True
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback

@@ -1,0 +1,45 @@
+"""Requests that another site made a browser send.
+
+Without this a page anywhere could write to a store on somebody's own machine, or with
+the cookie of whoever looks at it.
+"""
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from objects_app.errors import ForeignOrigin
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITES = frozenset({"same-origin", "none"})
+
+
+def refuse_foreign_origins(request: HttpRequest) -> None:
+    """Let through what is safe, and what no browser or only our own pages sent.
+
+    By Origin (RFC 6454 7) and Sec-Fetch-Site (W3C Fetch Metadata), whoever asks. Raises
+    ForeignOrigin for origins that are not in CORS_ALLOWED_ORIGINS.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    origin = request.META.get("HTTP_ORIGIN")
+    site = request.META.get("HTTP_SEC_FETCH_SITE")
+    if origin is None and site is None:
+        return
+    if settings.CORS_ALLOW_ALL_ORIGINS or origin in settings.CORS_ALLOWED_ORIGINS:
+        return
+    foreign = origin is not None and not _is_ours(request, origin)
+    if foreign or (site is not None and site not in _OWN_SITES):
+        raise ForeignOrigin(
+            "A page of another origin sent this: add its origin to "
+            "CORS_ALLOWED_ORIGINS if it may."
+        )
+
+
+def _is_ours(request: HttpRequest, origin: str) -> bool:
+    """By host and port alone: TLS may end at a proxy that does not say so."""
+    try:
+        return urlsplit(origin).netloc.lower() == request.get_host().lower()
+    except ValueError:
+        return False
