@@ -54,6 +54,22 @@ class CredentialsRequired(StoreError):
     """Nobody in particular is asking, and that is not enough."""
 
 
+class InvalidCredentials(StoreError):
+    """The credentials are wrong, expired or revoked; which of it is not told."""
+
+
+class InvalidPresigned(StoreError):
+    """The presigned URL is forged, damaged, or for another request."""
+
+
+class PresignedExpired(StoreError):
+    """The presigned URL was good until a moment ago, or longer."""
+
+
+class SecretUnreadable(StoreError):
+    """No key of this server opens a sealed secret."""
+
+
 class AccessDenied(StoreError):
     """The caller is known and may not do this."""
 

@@ -45,6 +45,11 @@ TABLE: dict[type[Exception], Problem] = {
     errors.CredentialsRequired: Problem(
         401, "credentials_required", "Credentials required"
     ),
+    errors.InvalidCredentials: Problem(
+        401, "invalid_credentials", "Invalid credentials"
+    ),
+    errors.InvalidPresigned: Problem(403, "invalid_presigned", "Invalid presigned URL"),
+    errors.PresignedExpired: Problem(403, "presigned_expired", "Presigned URL expired"),
     errors.AccessDenied: Problem(403, "access_denied", "Access denied"),
     errors.NoSuchBucket: Problem(404, "no_such_bucket", "No such bucket"),
     errors.NoSuchKey: Problem(404, "no_such_key", "No such key"),
@@ -57,6 +62,7 @@ TABLE: dict[type[Exception], Problem] = {
     errors.BodyTooLarge: Problem(413, "body_too_large", "Body too large"),
     Unsatisfiable: Problem(416, "range_not_satisfiable", "Range not satisfiable"),
     errors.BytesMissing: Problem(500, "bytes_missing", "Bytes missing"),
+    errors.SecretUnreadable: Problem(500, "secret_unreadable", "Secret unreadable"),
     errors.StorageUnavailable: Problem(
         503, "storage_unavailable", "Storage unavailable"
     ),

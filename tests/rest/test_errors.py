@@ -159,6 +159,10 @@ OTHERS = {
     "access_denied": "until keys exist nobody is known and yet refused",
     "bad_request": "Django raises SuspiciousOperation in parts that are not used here",
     "database_unavailable": "the database has to fail, outside of a test's transaction",
+    "invalid_credentials": "until requests are authenticated nobody's are looked at",
+    "invalid_presigned": "nor are presigned URLs",
+    "presigned_expired": "nor are presigned URLs",
+    "secret_unreadable": "nor are secrets",
 }
 
 
@@ -183,6 +187,10 @@ def test_a_request_comes_to_this_problem(stage: Stage, code: str) -> None:
     ("error", "code"),
     [
         (errors.AccessDenied("Ask the owner."), "access_denied"),
+        (errors.InvalidCredentials("Get another."), "invalid_credentials"),
+        (errors.InvalidPresigned("Use it whole."), "invalid_presigned"),
+        (errors.PresignedExpired("Get another."), "presigned_expired"),
+        (errors.SecretUnreadable("Make a new key."), "secret_unreadable"),
         (SuspiciousOperation("secret"), "bad_request"),
     ],
 )
