@@ -42,6 +42,22 @@ class NoSuchKey(StoreError):
     """There is no such object, or the caller may not know of it."""
 
 
+class NoSuchAccessKey(StoreError):
+    """There is no such access key, or the caller may not know of it."""
+
+
+class NoSuchGrant(StoreError):
+    """Nothing of the kind was granted."""
+
+
+class ForeignOrigin(StoreError):
+    """A page of another site made a browser send this."""
+
+
+class CsrfRequired(StoreError):
+    """A cookie alone is not enough to change something."""
+
+
 class BucketTaken(StoreError):
     """The name belongs to somebody else."""
 

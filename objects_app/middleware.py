@@ -8,7 +8,9 @@ from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from objects_app.access.principals import authenticate
+from objects_app.access.authentication import authenticate
+from objects_app.access.origins import refuse_foreign_origins
+from objects_app.http.paths import raw_path
 from objects_app.rest import problems
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -79,10 +81,12 @@ def allowed_host(get_response: Handler) -> Handler:
 
 
 def principal(get_response: Handler) -> Handler:
-    """Say who is asking, as `request.principal`."""
+    """Say who is asking, as `request.principal`; refuse what other sites sent."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        request.principal = authenticate(request)  # type: ignore[attr-defined]
+        refuse_foreign_origins(request)
+        path = raw_path(request.META)
+        request.principal = authenticate(request, path=path)  # type: ignore[attr-defined]
         return get_response(request)
 
     return middleware

@@ -67,6 +67,22 @@ def decode_key(raw: bytes) -> str:
         ) from error
 
 
+def check_key(key: str) -> str:
+    """Return a key that came as text, from JSON. Raises InvalidKey."""
+    try:
+        return decode_key(key.encode())
+    except UnicodeEncodeError as error:  # half a surrogate pair
+        raise InvalidKey("The key is not UTF-8: send whole characters.") from error
+
+
+def check_prefix(prefix: str) -> str:
+    """Return the beginning of keys if keys can begin so, "" for all of them.
+
+    Raises InvalidKey.
+    """
+    return check_key(prefix) if prefix else prefix
+
+
 def prefix_end(prefix: str) -> str | None:
     """Return the first string after all that start with `prefix`; None if none is."""
     head = prefix.rstrip(_LAST_CHARACTER)

@@ -4,6 +4,7 @@ So long, at most, a node goes on accepting what was revoked elsewhere, and so se
 asks the database. What this process itself revokes it forgets at once.
 """
 
+import logging
 import time
 from collections.abc import Callable, Hashable
 from datetime import datetime
@@ -20,7 +21,10 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from objects_app.access.sealing import unseal
+from objects_app.errors import SecretUnreadable
 from objects_app.models import AccessKey
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _MOST = 10_000
@@ -118,12 +122,17 @@ def _find_key(key_id: str) -> KeyAccount | None:
     )
     if found is None:
         return None
+    try:
+        secret = unseal(found.sealed_secret, about=found.key_id)
+    except SecretUnreadable as error:
+        logger.error("%s", error)
+        return None
     ends = None
     if found.expires_at is not None:
         ends = time.monotonic() + _seconds(found.now, found.expires_at)
     return KeyAccount(
         key_id=found.key_id,
-        secret=unseal(found.sealed_secret, about=found.key_id),
+        secret=secret,
         user_id=found.user_id,
         read_only=found.read_only,
         only_bucket=found.only_bucket,

@@ -26,7 +26,7 @@ from objects_app.access.accounts import Account
 from objects_app.access.origins import SAFE_METHODS
 from objects_app.access.principals import Principal
 from objects_app.errors import CsrfRequired, InvalidCredentials
-from objects_app.http.paths import raw_path
+from objects_app.services import key_uses
 
 logger = logging.getLogger(__name__)
 
@@ -49,8 +49,8 @@ _FORWARDED = (
 )
 
 
-def authenticate(request: HttpRequest) -> Principal:
-    """Find out who sends this request.
+def authenticate(request: HttpRequest, *, path: bytes) -> Principal:
+    """Find out who sends this request for a percent-decoded path.
 
     Raises InvalidCredentials for any that are shown and do not hold, also where none
     would be needed; InvalidPresigned, PresignedExpired, CsrfRequired, RateLimited.
@@ -68,7 +68,7 @@ def authenticate(request: HttpRequest) -> Principal:
     if by_url and authorization is not None:
         raise InvalidCredentials("Send Authorization or a presigned URL, not both.")
     if by_url:
-        return _by_url(request, nobody)
+        return _by_url(request, path, nobody)
     if authorization is not None:
         return _by_header(authorization, nobody)
     if settings.SESSION_COOKIE_NAME in meta.get("HTTP_COOKIE", ""):
@@ -84,14 +84,6 @@ def by_key(key_id: str, secret: str, nobody: Principal) -> Principal:
     if found is None or not same:
         _refuse(nobody)
     return _of_key(found, nobody)
-
-
-def person(user_id: int, nobody: Principal) -> Principal:
-    """Return the principal of a user who has proved to be there.
-
-    Raises InvalidCredentials for one who is gone or disabled.
-    """
-    return _of_user(_active(user_id, nobody), nobody)._replace(person=True)
 
 
 def _by_header(authorization: str, nobody: Principal) -> Principal:
@@ -121,7 +113,8 @@ def _basic(value: str, nobody: Principal) -> tuple[str, str]:
 def _by_token(token: str, nobody: Principal) -> Principal:
     try:
         if oidc.is_foreign(token):
-            return person(oidc.read(token), nobody)
+            user = _active(oidc.read(token), nobody)
+            return _of_user(user, nobody)._replace(kind="token")
         claims = tokens.read(token)
     except InvalidCredentials:
         _refuse(nobody)
@@ -129,18 +122,18 @@ def _by_token(token: str, nobody: Principal) -> Principal:
         key = accounts.key_account(claims.key_id)
         if key is None or key.user_id != claims.user_id:
             _refuse(nobody)
-        return _of_key(key, nobody)
+        return _of_key(key, nobody)._replace(kind="token")
     user = _active(claims.user_id, nobody)
-    if not any(tokens.matches(claims, known) for known in user.auth_hashes):
+    if claims.auth_digest not in map(tokens.auth_digest, user.auth_hashes):
         _refuse(nobody)
-    return _of_user(user, nobody)._replace(person=True)
+    return _of_user(user, nobody)._replace(kind="token")
 
 
-def _by_url(request: HttpRequest, nobody: Principal) -> Principal:
+def _by_url(request: HttpRequest, path: bytes, nobody: Principal) -> Principal:
     meta = request.META
     signed = presigned.read(
         method=request.method or "",
-        path=raw_path(meta),
+        path=path,
         query_string=meta["QUERY_STRING"],
         now=time.time(),
     )
@@ -151,8 +144,8 @@ def _by_url(request: HttpRequest, nobody: Principal) -> Principal:
     principal = (
         _of_key(key, nobody) if key else _of_user(_active(issuer.user_id, nobody), nobody)
     )
-    meta["QUERY_STRING"] = presigned.without_signature(meta["QUERY_STRING"])
-    return principal._replace(label=f"{principal.label} (URL)", presigned=signed)
+    meta["QUERY_STRING"] = presigned.remaining(meta["QUERY_STRING"])
+    return principal._replace(kind="url", presigned=signed)
 
 
 def _by_session(request: HttpRequest, nobody: Principal) -> Principal:
@@ -168,7 +161,7 @@ def _by_session(request: HttpRequest, nobody: Principal) -> Principal:
         return nobody  # signed out: as Django has it, not an error
     if request.method not in SAFE_METHODS:
         _require_csrf_header(request)
-    return _of_user(user, nobody)._replace(person=True)
+    return _of_user(user, nobody)._replace(kind="session")
 
 
 def _require_csrf_header(request: HttpRequest) -> None:
@@ -191,7 +184,9 @@ def _require_csrf_header(request: HttpRequest) -> None:
 
 def _of_key(key: accounts.KeyAccount, nobody: Principal) -> Principal:
     user = _active(key.user_id, nobody)
+    key_uses.note(key.key_id)
     return _of_user(user, nobody)._replace(
+        kind="key",
         key_id=key.key_id,
         read_only=key.read_only,
         only_bucket=key.only_bucket,

@@ -19,6 +19,7 @@ from typing import Literal, NoReturn
 
 from django.conf import settings
 
+from objects_app.access.presigned import Issuer
 from objects_app.access.principals import Principal
 from objects_app.errors import (
     AccessDenied,
@@ -114,7 +115,7 @@ def new_bucket(principal: Principal, name: str) -> BucketRow | NewBucket:
     """
     _refuse_strangers(principal, Action.WRITE)
     check_bucket_name(name)
-    if _may_create(principal):
+    if may_create(principal):
         return NewBucket(name=name, owner_id=principal.user_id)
     if _within_limits(principal, name, ""):
         row = reads.find_bucket(name, user_id=principal.user_id)
@@ -152,6 +153,61 @@ def readable_keys(principal: Principal, prefix: str) -> Scope:
             f"bucket={principal.only_bucket} and that prefix."
         )
     return readable(principal)
+
+
+def known_user(principal: Principal) -> int:
+    """Return the caller's user. Raises CredentialsRequired for nobody in particular."""
+    if principal.user_id is None or principal.kind == "url":
+        _require_credentials()
+    return principal.user_id
+
+
+def key_maker(principal: Principal) -> int:
+    """Return whose keys the caller may make.
+
+    A key makes no keys: else a stolen one would outlive its end. Raises
+    CredentialsRequired, AccessDenied.
+    """
+    user_id = known_user(principal)
+    if not principal.is_person:
+        raise AccessDenied(
+            "An access key makes no keys: sign in, or get a token with your password."
+        )
+    return user_id
+
+
+def key_revoker(principal: Principal, key_id: str) -> int | None:
+    """Return whose key the caller may revoke, None for anybody's.
+
+    A key may end itself and no other. Raises CredentialsRequired, AccessDenied.
+    """
+    user_id = known_user(principal)
+    if not principal.is_person and principal.key_id != key_id:
+        raise AccessDenied(
+            "An access key revokes only itself: sign in, or get a token with your "
+            "password."
+        )
+    return None if principal.is_superuser else user_id
+
+
+def require_superuser(principal: Principal, what: str) -> None:
+    """Raise AccessDenied unless the caller is an administrator, unlimited by its key."""
+    if not principal.is_superuser or principal.read_only:
+        raise AccessDenied(f"Only administrators may {what}.")
+
+
+def issuer(principal: Principal) -> Issuer:
+    """Return in whose name the caller may presign. Raises CredentialsRequired."""
+    return Issuer(known_user(principal), principal.key_id)
+
+
+def may_create(principal: Principal) -> bool:
+    """Whether the caller may create buckets."""
+    if principal.read_only or principal.only_bucket:
+        return False
+    if principal.user_id is None:
+        return anonymous_access(principal) == "write"
+    return principal.may_create
 
 
 def anonymous_access(principal: Principal) -> Literal["none", "read", "write"]:
@@ -201,21 +257,13 @@ def _may(principal: Principal, bucket: BucketRow, action: Action) -> bool:
     )
 
 
-def _may_create(principal: Principal) -> bool:
-    if principal.read_only or principal.only_bucket:
-        return False
-    if principal.user_id is None:
-        return anonymous_access(principal) == "write"
-    return principal.may_create
-
-
 def _allow(
     principal: Principal, name: str, row: BucketRow | None, action: Action
 ) -> BucketRow:
     if row is not None and _may(principal, row, action):
         return row
     if principal.user_id is None:
-        if row is None and _may_create(principal):
+        if row is None and may_create(principal):
             raise _no_such_bucket(name)
         _require_credentials()
     if row is None or not _may(principal, row, Action.READ):
@@ -228,7 +276,7 @@ def _allow(
 def _allow_put(
     principal: Principal, name: str, row: BucketRow | None
 ) -> BucketRow | NewBucket:
-    if row is None and _may_create(principal):
+    if row is None and may_create(principal):
         return NewBucket(name=name, owner_id=principal.user_id)
     return _allow(principal, name, row, Action.WRITE)
 

@@ -112,6 +112,13 @@ def is_presigned(query_string: str) -> bool:
     return query_string.startswith(PREFIX) or f"&{PREFIX}" in query_string
 
 
+def remaining(query_string: str) -> str:
+    """Return the query without what makes it presigned: `key=` or nothing."""
+    if query_string.startswith("key="):
+        return query_string.partition("&")[0]
+    return ""
+
+
 def read(*, method: str, path: bytes, query_string: str, now: float) -> Presigned:
     """Return what a presigned request may do, if it is as it was signed.
 

@@ -1,6 +1,6 @@
 """Who is asking."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -14,15 +14,15 @@ class Principal(NamedTuple):
 
     `label` is what the journal calls it. `on_this_machine`: the request comes from here
     and no proxy passed it on. `read_only`, `only_bucket` and `only_prefix` are an access
-    key's own limits, whatever its user may do; a `person` proved to be the user, with a
-    password or through the identity provider, rather than showing a key.
+    key's own limits, whatever its user may do. `kind` says what it has shown: a `token`
+    may have been got with a key (then `key_id` is there) or by a person.
     """
 
     label: str
     address: str
     on_this_machine: bool
+    kind: Literal["nothing", "key", "token", "session", "url"] = "nothing"
     user_id: int | None = None
-    person: bool = False
     key_id: str = ""
     is_superuser: bool = False
     may_create: bool = False
@@ -32,9 +32,9 @@ class Principal(NamedTuple):
     presigned: Presigned | None = None
 
     @property
-    def is_restricted(self) -> bool:
-        """Whether it may do less than its user."""
-        return bool(self.read_only or self.only_bucket or self.presigned)
+    def is_person(self) -> bool:
+        """Whether a password, or the identity provider, proved who this is."""
+        return self.kind == "session" or (self.kind == "token" and not self.key_id)
 
 
 def principal_of(request: HttpRequest) -> Principal:

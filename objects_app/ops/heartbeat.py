@@ -7,7 +7,7 @@ import time
 from django.conf import settings
 from django.db import connection
 
-from objects_app.services import nodes, sweep
+from objects_app.services import key_uses, nodes, sweep
 from objects_app.services.schedule import Task, run
 
 logger = logging.getLogger(__name__)
@@ -52,11 +52,12 @@ class Heartbeat:
         self._thread.join(JOIN_SECONDS)
 
     def beat(self) -> None:
-        """Write the row once, on a connection that lives no longer than that."""
+        """Write the row, and which keys were used, on a connection of its own."""
         try:
             another = nodes.heartbeat(
                 node=self._node, uptime_seconds=time.monotonic() - self._since
             )
+            key_uses.flush()
         finally:
             connection.close()
         if another and self._known:

@@ -1,10 +1,14 @@
 """Buckets over REST."""
 
+from typing import Literal
+
 from django.http import HttpRequest, HttpResponseBase
+from pydantic import Field
 
 from objects_app.access import policy
 from objects_app.access.policy import Action
 from objects_app.access.principals import actor_of, principal_of
+from objects_app.http.json_bodies import Body, read_json
 from objects_app.http.paths import raw_path
 from objects_app.rest.answers import (
     bucket_answer,
@@ -16,6 +20,12 @@ from objects_app.rest.routing import by_method
 from objects_app.services import buckets
 
 
+class _Changes(Body):
+    visibility: Literal["private", "public-read", "public-list"] = "private"
+    quota_bytes: int | None = Field(None, ge=0, lt=2**63)
+    quota_objects: int | None = Field(None, ge=0, lt=2**63)
+
+
 def _list(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
     rows = buckets.list_buckets(readable=policy.readable(principal_of(request)))
@@ -25,7 +35,7 @@ def _list(request: HttpRequest) -> HttpResponseBase:
 def _put(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
     leave = policy.new_bucket(principal_of(request), _name(request))
-    made = buckets.create_bucket(new=leave, by=actor_of(request))
+    made = buckets.ensure_bucket(bucket=leave, by=actor_of(request))
     answer = json_answer(bucket_answer(made.row), status=201 if made.created else 200)
     answer["Location"] = f"/buckets/{made.row.name}"
     return answer
@@ -33,7 +43,7 @@ def _put(request: HttpRequest) -> HttpResponseBase:
 
 def _get(request: HttpRequest) -> HttpResponseBase:
     name = _name(request)
-    row = policy.bucket_for(principal_of(request), name, Action.READ)
+    row = policy.bucket_for(principal_of(request), name, Action.LIST)
     totals = buckets.bucket_totals(bucket=row)
     return json_answer(
         {**bucket_answer(row), "objects": totals.objects, "bytes": totals.bytes}
@@ -53,5 +63,17 @@ def _name(request: HttpRequest) -> str:
     return path.removeprefix(b"/buckets/").decode(errors="replace")
 
 
+def _patch(request: HttpRequest) -> HttpResponseBase:
+    parameters(request)
+    principal = principal_of(request)
+    row = policy.bucket_for(principal, _name(request), Action.OWN)
+    wanted = read_json(request.META, _Changes)
+    changes = wanted.model_dump(exclude_unset=True)
+    if changes.keys() & {"quota_bytes", "quota_objects"}:
+        policy.require_superuser(principal, "set quotas")
+    changed = buckets.change_bucket(bucket=row, changes=changes, by=actor_of(request))
+    return json_answer(bucket_answer(changed))
+
+
 bucket_list = by_method(GET=_list, HEAD=_list)
-bucket = by_method(GET=_get, HEAD=_get, PUT=_put, DELETE=_delete)
+bucket = by_method(GET=_get, HEAD=_get, PUT=_put, PATCH=_patch, DELETE=_delete)

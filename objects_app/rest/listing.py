@@ -22,10 +22,13 @@ def _list(request: HttpRequest) -> HttpResponseBase:
     sent = parameters(request, *_PARAMETERS)
     limit = _limit(sent.get("limit"))
     principal = principal_of(request)
+    prefix = sent.get("prefix", "")
     if "bucket" in sent:
         page = listing.list_bucket(
-            bucket=policy.bucket_for(principal, sent["bucket"], Action.READ),
-            prefix=sent.get("prefix", ""),
+            bucket=policy.bucket_for(
+                principal, sent["bucket"], Action.LIST, prefix=prefix
+            ),
+            prefix=prefix,
             delimiter=sent.get("delimiter", ""),
             start_after=sent.get("start_after", ""),
             cursor=sent.get("cursor"),
@@ -36,8 +39,8 @@ def _list(request: HttpRequest) -> HttpResponseBase:
             if name in sent:
                 raise BucketRequired(f"Name a bucket to list with {name}.")
         page = listing.list_everything(
-            readable=policy.readable(principal),
-            prefix=sent.get("prefix", ""),
+            readable=policy.readable_keys(principal, prefix),
+            prefix=prefix,
             cursor=sent.get("cursor"),
             limit=limit,
         )

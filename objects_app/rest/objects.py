@@ -16,7 +16,6 @@ from objects_app.http.conditions import (
     range_applies,
     write_preconditions,
 )
-from objects_app.http.digests import expected_digests
 from objects_app.http.headers import (
     not_modified_headers,
     object_headers,
@@ -35,6 +34,7 @@ from objects_app.rest.answers import (
     parameters,
     timestamp,
 )
+from objects_app.rest.presigned import named_by_url, upload_limits
 from objects_app.rest.routing import by_method
 from objects_app.services import objects
 
@@ -53,13 +53,14 @@ def _put(request: HttpRequest) -> HttpResponseBase:
     )
     conditions = write_preconditions(request.headers)
     length = declared_length(request.META)
-    expected = expected_digests(request.headers)
+    limits = upload_limits(request, description.content_type)
     stored = objects.put_object(
         bucket=_gate(request, bucket, key, conditions),
         key=key,
         stream=body_stream(request.META),
         length=length,
-        expected=expected,
+        limit=limits.most_bytes,
+        expected=limits.expected,
         description=description,
         conditions=conditions,
         readable=policy.readable(principal_of(request)),
@@ -96,7 +97,7 @@ def _gate(
     """
     principal = principal_of(request)
     if not any(condition is not None for condition in conditions):
-        return policy.bucket_for_put(principal, bucket)
+        return policy.bucket_for_put(principal, bucket, key)
     row, present = policy.object_for_put(principal, bucket, key)
     if not conditions.hold(
         etag=present.etag if present else None,
@@ -125,7 +126,7 @@ def _get(request: HttpRequest) -> HttpResponseBase:
 def _send(request: HttpRequest, row: "ObjectRow") -> HttpResponseBase:
     if (early := _conditional(request, row)) is not None:
         return early
-    headers = object_headers(row)
+    headers = named_by_url(request, object_headers(row))
     if may_redirect(request):
         url = objects.download_url(row=row, headers=with_file_name(headers, row.key))
         if url and (elsewhere := redirect_response(request, url)):
@@ -145,7 +146,7 @@ def _head(request: HttpRequest) -> HttpResponseBase:
     row = _readable_object(request)
     if (early := _conditional(request, row)) is not None:
         return early
-    headers = object_headers(row)
+    headers = named_by_url(request, object_headers(row))
     return HttpResponse(headers={**headers, "Content-Length": str(row.size)})
 
 
@@ -167,7 +168,8 @@ def _delete(request: HttpRequest) -> HttpResponseBase:
     parameters(request, "key")
     bucket, key = _names(request)
     conditions = write_preconditions(request.headers)
-    row = policy.bucket_for(principal_of(request), bucket, Action.WRITE)
+    principal = principal_of(request)
+    row = policy.bucket_for(principal, bucket, Action.WRITE, prefix=key)
     objects.delete_object(
         bucket=row, key=key, conditions=conditions, by=actor_of(request)
     )

@@ -1,6 +1,7 @@
 """Buckets: make, describe, list, delete."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
 
@@ -16,6 +17,7 @@ from objects_app.models import (
 from objects_app.names import check_bucket_name
 from objects_app.queries import reads, sql
 from objects_app.queries.rows import Actor, BucketRow, Scope, Totals
+from objects_app.services import audit
 
 
 class NewBucket(NamedTuple):
@@ -51,6 +53,34 @@ def create_bucket(*, new: NewBucket, by: Actor) -> CreatedBucket:
     return CreatedBucket(row, created=False)
 
 
+def ensure_bucket(*, bucket: BucketRow | NewBucket, by: Actor) -> CreatedBucket:
+    """As `create_bucket`, where the gate may have found one that is there."""
+    if isinstance(bucket, NewBucket):
+        return create_bucket(new=bucket, by=by)
+    return CreatedBucket(bucket, created=False)
+
+
+def change_bucket(
+    *, bucket: BucketRow, changes: Mapping[str, Any], by: Actor
+) -> BucketRow:
+    """Set `visibility`, `quota_bytes` or `quota_objects`; return the bucket as it is.
+
+    Raises NoSuchBucket when it was deleted meanwhile.
+    """
+    if not changes:
+        return bucket
+    with transaction.atomic():
+        if not Bucket.objects.filter(pk=bucket.id).update(**changes):
+            raise NoSuchBucket(f"There is no bucket {bucket.name}.")
+        audit.record(
+            operation=JournalEntry.Operation.CHANGE_BUCKET,
+            by=by,
+            bucket=bucket,
+            detail=", ".join(f"{name}: {value}" for name, value in changes.items()),
+        )
+    return bucket._replace(visibility=changes.get("visibility", bucket.visibility))
+
+
 def bucket_totals(*, bucket: BucketRow) -> Totals:
     """Return how many objects and bytes a bucket holds, exact at this moment."""
     return reads.bucket_totals(bucket.id)
@@ -83,15 +113,7 @@ def delete_bucket(*, bucket: BucketRow, by: Actor) -> None:
                 raise NoSuchBucket(f"There is no bucket {bucket.name}.")
             BucketTotals.objects.filter(pk=bucket.id).delete()
             ImportedObject.objects.filter(bucket_id=bucket.id).delete()
-            _journal(bucket.id, bucket.name, JournalEntry.Operation.DELETE_BUCKET, by)
+            operation = JournalEntry.Operation.DELETE_BUCKET
+            audit.record(operation=operation, by=by, bucket=bucket)
     except IntegrityError as error:
         raise refusal from error
-
-
-def _journal(bucket_id: int, name: str, operation: str, by: Actor) -> None:
-    JournalEntry.objects.create(
-        bucket_id=bucket_id,
-        bucket_name=name,
-        operation=operation,
-        **by.columns(),
-    )

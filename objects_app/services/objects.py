@@ -70,6 +70,7 @@ def put_object(
     key: str,
     stream: Readable,
     length: int | None,
+    limit: int,
     expected: Expected,
     description: Description,
     conditions: Preconditions = ANYTHING,
@@ -78,7 +79,8 @@ def put_object(
 ) -> StoredResult:
     """Store a body under a key, making the bucket if it is a NewBucket.
 
-    `length` is the declared one, None if unknown. `readable` is what the caller may
+    `length` is the declared one, None if unknown; `limit` the most there may be, both
+    in bytes. `readable` is what the caller may
     read: only content found there is reported as deduplicated. Raises
     PreconditionFailed, DigestMismatch, IncompleteBody, BodyStalled, BodyTooLarge,
     BucketTaken, StorageUnavailable, StorageBusy; in each case nothing was stored.
@@ -87,7 +89,7 @@ def put_object(
     with receive(
         stream,
         length=length,
-        limit=settings.MAX_UPLOAD_BYTES,
+        limit=limit,
         expected=expected,
         spool_dir=store.spool_dir,
         part_bytes=store.part_bytes,

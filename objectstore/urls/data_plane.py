@@ -7,10 +7,14 @@ from django.urls import re_path
 
 from objects_app.rest import (
     buckets,
+    grants,
     health,
+    keys,
     listing,
     objects,
+    presign,
     root,
+    tokens,
 )
 
 urlpatterns = [
@@ -20,5 +24,11 @@ urlpatterns = [
     re_path(r"^readyz\Z", health.readyz),
     re_path(r"^objects\Z", listing.object_list),
     re_path(r"^buckets\Z", buckets.bucket_list),
+    re_path(r"^buckets/[^/]*/grants\Z", grants.bucket_grants),
+    re_path(r"^presign\Z", presign.presign),
+    re_path(r"^auth/me\Z", keys.me),
+    re_path(r"^auth/token\Z", tokens.token),
+    re_path(r"^auth/keys\Z", keys.access_keys),
+    re_path(r"^auth/keys/[^/]+\Z", keys.access_key),
     re_path(r"(?s)^buckets/[^/]*\Z", buckets.bucket),
 ]

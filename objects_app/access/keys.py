@@ -1,0 +1,170 @@
+"""Access keys: made, listed, revoked, sealed anew. Secrets are shown once."""
+
+import base64
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from objects_app.access import accounts
+from objects_app.access.sealing import is_current, seal, unseal
+from objects_app.errors import InvalidArgument, NoSuchAccessKey, SecretUnreadable
+from objects_app.models import AccessKey, JournalEntry
+from objects_app.names import check_bucket_name, check_prefix
+from objects_app.queries.rows import Actor
+from objects_app.services import audit
+
+MOST_KEYS = 1000  # of one user
+MOST_SECONDS = 10 * 366 * 86_400
+_MOST_CHARACTERS = 100
+_ID_BYTES = 10
+_SECRET_BYTES = 30
+
+
+class Limits(NamedTuple):
+    """What a key may do less than its user. `seconds`: how long it works."""
+
+    seconds: int | None = None
+    read_only: bool = False
+    only_bucket: str = ""
+    only_prefix: str = ""
+
+
+class KeyRow(NamedTuple):
+    """A key without its secret."""
+
+    key_id: str
+    label: str
+    read_only: bool
+    only_bucket: str
+    only_prefix: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewKey(NamedTuple):
+    """A key and its secret, which nobody can see again."""
+
+    row: KeyRow
+    secret: str
+
+
+class Rotated(NamedTuple):
+    """How many secrets were sealed anew, and how many could not be read."""
+
+    sealed: int
+    unreadable: int
+
+
+def create_key(
+    *, user_id: int, label: str = "", limits: Limits = Limits(), by: Actor
+) -> NewKey:
+    """Make an access key.
+
+    Raises InvalidArgument, InvalidBucketName, InvalidKey for limits that are none.
+    """
+    _check(label, limits)
+    key_id = f"OS{base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode()}"
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    with transaction.atomic():
+        if AccessKey.objects.filter(user_id=user_id).count() >= MOST_KEYS:
+            raise InvalidArgument(
+                f"A user may have {MOST_KEYS} keys: revoke some, they are kept for "
+                "the record, or use another user."
+            )
+        lifetime = timedelta(seconds=limits.seconds) if limits.seconds else None
+        key = AccessKey.objects.create(
+            key_id=key_id,
+            user_id=user_id,
+            label=label,
+            sealed_secret=seal(secret, about=key_id),
+            read_only=limits.read_only,
+            only_bucket=limits.only_bucket,
+            only_prefix=limits.only_prefix,
+            expires_at=Now() + lifetime if lifetime else None,
+        )
+        audit.record(
+            operation=JournalEntry.Operation.CREATE_KEY, by=by, detail=key_id
+        )
+    accounts.forget()
+    key.refresh_from_db()
+    return NewKey(_row(key), secret)
+
+
+def list_keys(*, user_id: int) -> list[KeyRow]:
+    """Return a user's keys, newest first, with those that work no more."""
+    return [_row(k) for k in AccessKey.objects.filter(user_id=user_id).order_by("-id")]
+
+
+def find_key(*, key_id: str) -> KeyRow | None:
+    """Return a key, in force or not."""
+    key = AccessKey.objects.filter(key_id=key_id).first()
+    return _row(key) if key else None
+
+
+def revoke_key(*, key_id: str, user_id: int | None, by: Actor) -> None:
+    """End a key: here at once, on other nodes within ACCESS_CACHE_SECONDS.
+
+    `user_id` is whose it must be, None for anybody's. Revoking it again changes
+    nothing. Raises NoSuchAccessKey.
+    """
+    keys = AccessKey.objects.filter(key_id=key_id)
+    if user_id is not None:
+        keys = keys.filter(user_id=user_id)
+    with transaction.atomic():
+        if not keys.exists():
+            raise NoSuchAccessKey(f"There is no key {key_id}: see GET /auth/keys.")
+        if keys.filter(revoked_at__isnull=True).update(revoked_at=Now()):
+            audit.record(
+                operation=JournalEntry.Operation.REVOKE_KEY, by=by, detail=key_id
+            )
+    accounts.forget()
+
+
+def rotate(*, by: Actor, progress: Callable[[int], object]) -> Rotated:
+    """Seal under the present SECRET_KEY what is sealed under a former one.
+
+    May be interrupted and run again, while the store is in use.
+    """
+    sealed = unreadable = 0
+    for key in AccessKey.objects.order_by("id").iterator():
+        progress(1)
+        if is_current(key.sealed_secret):
+            continue
+        try:
+            secret = unseal(key.sealed_secret, about=key.key_id)
+        except SecretUnreadable:
+            unreadable += 1
+            continue
+        sealed += AccessKey.objects.filter(
+            pk=key.pk, sealed_secret=key.sealed_secret
+        ).update(sealed_secret=seal(secret, about=key.key_id))
+    audit.record(
+        operation=JournalEntry.Operation.ROTATE_SECRETS,
+        by=by,
+        detail=f"{sealed} sealed anew, {unreadable} unreadable",
+    )
+    return Rotated(sealed, unreadable)
+
+
+def _check(label: str, limits: Limits) -> None:
+    if len(label) > _MOST_CHARACTERS or not label.isprintable():
+        raise InvalidArgument(
+            f"A label has at most {_MOST_CHARACTERS} printable characters."
+        )
+    if limits.seconds is not None and not 0 < limits.seconds <= MOST_SECONDS:
+        raise InvalidArgument("A key works for 1 second to 10 years.")
+    if limits.only_bucket:
+        check_bucket_name(limits.only_bucket)
+    elif limits.only_prefix:
+        raise InvalidArgument("Name the bucket that the prefix is in.")
+    check_prefix(limits.only_prefix)
+
+
+def _row(key: AccessKey) -> KeyRow:
+    return KeyRow._make(getattr(key, field) for field in KeyRow._fields)

@@ -1,0 +1,42 @@
+"""Small JSON bodies of requests, read with a limit and held against a model."""
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from objects_app.errors import BodyTooLarge, InvalidArgument
+from objects_app.http.bodies import body_stream
+
+MOST_BYTES = 64 * 1024
+
+
+class Body(BaseModel):
+    """Base of what a request may say: these members, of these types, and no other."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+M = TypeVar("M", bound=Body)
+
+
+def read_json(environ: dict[str, Any], model: type[M]) -> M:
+    """Return the body, whatever its Content-Type says; an empty one is `{}`.
+
+    Raises BodyTooLarge above 64 KiB, InvalidArgument with the first member that is not
+    as it must be, and what `BodyStream.read` raises.
+    """
+    stream = body_stream(environ)
+    data = b""
+    while chunk := stream.read(MOST_BYTES + 1 - len(data)):
+        data += chunk
+        if len(data) > MOST_BYTES:
+            raise BodyTooLarge(f"Send at most {MOST_BYTES} bytes of JSON.")
+    try:
+        return model.model_validate_json(data or b"{}")
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        told = first["msg"].removeprefix("Value error, ")
+        raise InvalidArgument(
+            f"{place or 'The body'}: {told[:1].lower()}{told[1:]}."
+        ) from None

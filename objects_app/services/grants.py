@@ -1,0 +1,142 @@
+"""Grants: who else may do what in a bucket."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+
+from objects_app.errors import InvalidArgument, NoSuchBucket, NoSuchGrant
+from objects_app.models import Bucket, Grant, JournalEntry, Role
+from objects_app.names import check_prefix
+from objects_app.queries.rows import Actor, BucketRow
+from objects_app.services import audit
+
+
+class Grantee(NamedTuple):
+    """A user or a group, by name: exactly one of them is not None."""
+
+    user: str | None
+    group: str | None
+
+    def __str__(self) -> str:
+        return f"user {self.user}" if self.user is not None else f"group {self.group}"
+
+
+class GrantRow(NamedTuple):
+    """One grant; `role` is reader, writer or owner."""
+
+    grantee: Grantee
+    role: str
+    prefix: str
+    created_at: datetime
+
+
+class OwnGrant(NamedTuple):
+    """What a user was granted, directly or through a group."""
+
+    bucket: str
+    role: str
+    prefix: str
+    group: str | None
+
+
+def list_grants(*, bucket: BucketRow) -> list[GrantRow]:
+    """Return a bucket's grants, by user, then by group, then by prefix."""
+    rows = Grant.objects.filter(bucket_id=bucket.id).select_related("user", "group")
+    ordered = rows.order_by("user__username", "group__name", "prefix")
+    return [_row(grant) for grant in ordered]
+
+
+def grants_of(*, user_id: int) -> list[OwnGrant]:
+    """Return what a user was granted, by bucket and prefix."""
+    own = Grant.objects.filter(user_id=user_id)
+    theirs = Grant.objects.filter(group__user=user_id)
+    rows = (own | theirs).select_related("bucket", "group").distinct()
+    return [
+        OwnGrant(
+            bucket=grant.bucket.name,
+            role=Role(grant.role).label,
+            prefix=grant.prefix,
+            group=grant.group.name if grant.group else None,
+        )
+        for grant in rows.order_by("bucket__name", "prefix", "id")
+    ]
+
+
+def put_grant(
+    *, bucket: BucketRow, grantee: Grantee, role: str, prefix: str = "", by: Actor
+) -> GrantRow:
+    """Give a role, in place of the one that was given for this very prefix.
+
+    Raises InvalidArgument for an unknown user, group or role, and for an owner's grant
+    that is limited to a prefix; NoSuchBucket when it was deleted meanwhile.
+    """
+    if role not in Role.labels:
+        raise InvalidArgument(f"role is one of {', '.join(Role.labels)}.")
+    number = Role.values[Role.labels.index(role)]
+    if prefix and number == Role.OWNER:
+        raise InvalidArgument("An owner owns the whole bucket: leave out the prefix.")
+    check_prefix(prefix)
+    whose = _whose(grantee)
+    with transaction.atomic():
+        if not Bucket.objects.select_for_update().filter(pk=bucket.id).exists():
+            raise NoSuchBucket(f"There is no bucket {bucket.name}.")
+        grant, _ = Grant.objects.update_or_create(
+            bucket_id=bucket.id, prefix=prefix, **whose, defaults={"role": number}
+        )
+        audit.record(
+            operation=JournalEntry.Operation.GRANT,
+            by=by,
+            bucket=bucket,
+            detail=f"{role} to {grantee} for {prefix or 'all keys'}",
+        )
+    grant.refresh_from_db()
+    return _row(grant)
+
+
+def delete_grant(
+    *, bucket: BucketRow, grantee: Grantee, prefix: str = "", by: Actor
+) -> None:
+    """Take a grant back. Raises NoSuchGrant, InvalidArgument for an unknown grantee."""
+    with transaction.atomic():
+        deleted, _ = Grant.objects.filter(
+            bucket_id=bucket.id, prefix=prefix, **_whose(grantee)
+        ).delete()
+        if not deleted:
+            raise NoSuchGrant(
+                f"Nothing was granted to {grantee} for {prefix or 'all keys'}: see "
+                f"GET /buckets/{bucket.name}/grants."
+            )
+        audit.record(
+            operation=JournalEntry.Operation.REVOKE_GRANT,
+            by=by,
+            bucket=bucket,
+            detail=f"{grantee} for {prefix or 'all keys'}",
+        )
+
+
+def _whose(grantee: Grantee) -> dict[str, int]:
+    if (grantee.user is None) == (grantee.group is None):
+        raise InvalidArgument("Name either a user or a group.")
+    if grantee.user is not None:
+        user = User.objects.filter(username=grantee.user).first()
+        if user is None:
+            raise InvalidArgument(f"There is no user {grantee.user}.")
+        return {"user_id": user.pk}
+    group = Group.objects.filter(name=grantee.group).first()
+    if group is None:
+        raise InvalidArgument(f"There is no group {grantee.group}.")
+    return {"group_id": group.pk}
+
+
+def _row(grant: Grant) -> GrantRow:
+    return GrantRow(
+        grantee=Grantee(
+            user=grant.user.get_username() if grant.user else None,
+            group=grant.group.name if grant.group else None,
+        ),
+        role=Role(grant.role).label,
+        prefix=grant.prefix,
+        created_at=grant.created_at,
+    )
