@@ -54,6 +54,25 @@ class CredentialsRequired(StoreError):
     """Nobody in particular is asking, and that is not enough."""
 
 
+class InvalidCredentials(StoreError):
+    """What was shown is no user's, or no longer: name and password, key or token."""
+
+
+class LoginLocked(StoreError):
+    """Too many logins failed; `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            f"Too many logins failed: try again in {retry_after} seconds, or ask the "
+            "operator."
+        )
+        self.retry_after = retry_after
+
+
+class IssuerUnavailable(StoreError):
+    """The identity provider cannot be asked just now, and was needed."""
+
+
 class AccessDenied(StoreError):
     """The caller is known and may not do this."""
 

@@ -45,6 +45,9 @@ TABLE: dict[type[Exception], Problem] = {
     errors.CredentialsRequired: Problem(
         401, "credentials_required", "Credentials required"
     ),
+    errors.InvalidCredentials: Problem(
+        401, "invalid_credentials", "Invalid credentials"
+    ),
     errors.AccessDenied: Problem(403, "access_denied", "Access denied"),
     errors.NoSuchBucket: Problem(404, "no_such_bucket", "No such bucket"),
     errors.NoSuchKey: Problem(404, "no_such_key", "No such key"),
@@ -56,7 +59,11 @@ TABLE: dict[type[Exception], Problem] = {
     ),
     errors.BodyTooLarge: Problem(413, "body_too_large", "Body too large"),
     Unsatisfiable: Problem(416, "range_not_satisfiable", "Range not satisfiable"),
+    errors.LoginLocked: Problem(429, "login_locked", "Login locked"),
     errors.BytesMissing: Problem(500, "bytes_missing", "Bytes missing"),
+    errors.IssuerUnavailable: Problem(
+        503, "issuer_unavailable", "Identity provider unavailable"
+    ),
     errors.StorageUnavailable: Problem(
         503, "storage_unavailable", "Storage unavailable"
     ),
@@ -87,6 +94,8 @@ def response(request: HttpRequest, error: Exception) -> HttpResponse:
         )
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         answer["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(error, errors.LoginLocked):
+        answer["Retry-After"] = str(error.retry_after)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         answer["WWW-Authenticate"] = 'Bearer realm="objectstore"'
     if isinstance(error, Unsatisfiable):
