@@ -8,6 +8,7 @@ are. Objects and blobs change only through the services.
 import re
 from typing import Any
 
+from axes.models import AccessAttempt
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
@@ -211,6 +212,15 @@ class OidcIdentityAdmin(ReadOnlyAdmin):
 
     list_display = ("issuer", "subject", "user", "created_at")
     list_select_related = ("user",)
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(ReadOnlyAdmin):
+    """Failed logins that count; `axes_reset_username` forgets an account's."""
+
+    list_display = ("username", "ip_address", "failures_since_start", "attempt_time")
+    search_fields = ("=username", "=ip_address")
+    exclude = ("user_agent", "http_accept", "get_data", "post_data")
 
 
 @admin.register(JournalWatermark, Lease, Segment, SweepHold, Upload, UploadPart)

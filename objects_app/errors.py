@@ -86,6 +86,21 @@ class SecretUnreadable(StoreError):
     """No key of this server opens a sealed secret."""
 
 
+class LoginLocked(StoreError):
+    """Too many logins failed; `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            f"Too many logins failed: try again in {retry_after} seconds, or ask the "
+            "operator."
+        )
+        self.retry_after = retry_after
+
+
+class IssuerUnavailable(StoreError):
+    """The identity provider cannot be asked just now, and was needed."""
+
+
 class AccessDenied(StoreError):
     """The caller is known and may not do this."""
 

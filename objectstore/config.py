@@ -12,8 +12,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from objectstore.config_types import (
     HttpUrl,
+    IssuerUrl,
     Names,
     Networks,
+    Pairs,
     PostgresqlUrl,
     Rate,
     RedisUrl,
@@ -210,7 +212,7 @@ class Config(BaseSettings):
         "30/minute",
         description="Logins, tokens and wrong credentials of an address.",
     )
-    oidc_issuer: HttpUrl | None = Field(
+    oidc_issuer: IssuerUrl | None = Field(
         None, description="Identity provider (OpenID Connect) for single sign-on."
     )
     oidc_client_id: str | None = Field(
@@ -234,10 +236,15 @@ class Config(BaseSettings):
     oidc_groups_claim: str = Field(
         "groups", description="Claim that lists a user's groups."
     )
-    oidc_groups: Names = Field(
+    oidc_groups: Pairs = Field(
         (),
         description="Which of its values stand for which groups here, as "
         "`value=group,other=group2`. Empty: groups of the same name.",
+    )
+    oidc_admin_group: str | None = Field(
+        None,
+        description="Value of that claim whose holders are superusers here. Unset: "
+        "the provider makes none.",
     )
     max_upload_bytes: ByteSize = Field(
         ByteSize(5 * 1024**3), ge=1, description="Largest body of one upload."
@@ -352,6 +359,10 @@ class Config(BaseSettings):
             raise ImproperlyConfigured(
                 f"{name} is not usable ({message}): change or unset it."
             ) from None
+        if config.oidc_issuer and not config.oidc_client_id:
+            raise ImproperlyConfigured(
+                "OIDC_ISSUER needs the OIDC_CLIENT_ID that this store has there."
+            )
         if config.production:
             config._require_production_settings()
         return config

@@ -40,6 +40,26 @@ def _only_http(value: str) -> str:
     return value
 
 
+def _only_issuer(value: str) -> str:
+    if not _names_a_host(value):
+        raise ValueError("it must be like https://login.example.com/realms/main")
+    parts = urlsplit(value)
+    safe = parts.scheme == "https" or (
+        parts.scheme == "http" and is_loopback(parts.hostname or "")
+    )
+    if not safe or parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("it must be https:// (or on this machine), without ? # or @")
+    return value
+
+
+def _only_pairs(value: tuple[str, ...]) -> tuple[str, ...]:
+    for pair in value:
+        claimed, _, group = pair.rpartition("=")
+        if not claimed or not group:
+            raise ValueError("it must be like value=group,other=group2")
+    return value
+
+
 def _only_redis(value: str) -> str:
     if not (
         value.startswith("unix://")
@@ -93,6 +113,8 @@ Networks = Annotated[Names, AfterValidator(_only_networks)]
 SecretKeys = Annotated[Names, AfterValidator(_long_enough)]
 PostgresqlUrl = Annotated[str, AfterValidator(_only_postgresql)]
 HttpUrl = Annotated[str, AfterValidator(_only_http)]
+IssuerUrl = Annotated[str, Field(max_length=255), AfterValidator(_only_issuer)]
+Pairs = Annotated[Names, AfterValidator(_only_pairs)]
 RedisUrl = Annotated[str, AfterValidator(_only_redis)]
 S3Prefix = Annotated[
     str,

@@ -1,5 +1,6 @@
 """Django's settings, made from objectstore.config; each variable is described there."""
 
+from datetime import timedelta
 from typing import Any
 
 import dj_database_url
@@ -56,6 +57,7 @@ OIDC_SCOPES = config.oidc_scopes
 OIDC_USERNAME_CLAIM = config.oidc_username_claim
 OIDC_GROUPS_CLAIM = config.oidc_groups_claim
 OIDC_GROUPS = config.oidc_groups
+OIDC_ADMIN_GROUP = config.oidc_admin_group
 MAX_UPLOAD_BYTES = int(config.max_upload_bytes)
 BODY_TIMEOUT_SECONDS = config.body_timeout_seconds
 BODY_MIN_BYTES_PER_SECOND = config.body_min_bytes_per_second
@@ -82,6 +84,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "corsheaders",
+    "axes",
     "objects_app",
 ]
 
@@ -164,6 +167,21 @@ STATEMENT_TIMEOUT_MS = 8000
 ANSWER_SECONDS = 8.5
 POOL_TIMEOUT_SECONDS = 4
 
+# Passwords are asked for at the login page and POST /auth/token (access/logins.py).
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+PASSWORD_HASHERS = [  # the first makes new ones; the others still check old ones
+    f"django.contrib.auth.hashers.{name}"
+    for name in (
+        "Argon2PasswordHasher",
+        "PBKDF2PasswordHasher",
+        "PBKDF2SHA1PasswordHasher",
+        "BCryptSHA256PasswordHasher",
+        "ScryptPasswordHasher",
+    )
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -173,6 +191,21 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+CSRF_FAILURE_VIEW = "objects_app.web.refusals.csrf_failure"
+
+AXES_HANDLER = "objects_app.access.lockout.Handler"
+AXES_FAILURE_LIMIT = LOGIN_FAILURES
+AXES_COOLOFF_TIME = timedelta(seconds=LOGIN_LOCK_SECONDS)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "objects_app.access.addresses.client_network"
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # a lock ends, tried or not
+AXES_DISABLE_ACCESS_LOG = True  # the journal has them
+AXES_ENABLE_ADMIN = False  # objects_app.admin shows what there is, read-only
+AXES_VERBOSE = False
 
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -207,7 +240,12 @@ CORS_EXPOSE_HEADERS = [
     "X-Request-Id",
 ]
 
+# Rows of the database, cleared away by the worker. Nothing prolongs a session.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
@@ -217,6 +255,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W008",  # SECURE_SSL_REDIRECT
     "security.W012",  # SESSION_COOKIE_SECURE
     "security.W016",  # CSRF_COOKIE_SECURE
+    "axes.W002",  # its middleware: the doors answer a lock themselves
 ]
 
 LOGGING = {
@@ -230,6 +269,8 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},  # what clients do wrong is their answer
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "axes": {"level": "ERROR"},  # the journal tells of logins
+        "authlib": {"level": "INFO"},  # below it shows code verifiers
         "botocore": {"level": "WARNING"},  # below it shows signatures
         "urllib3": {"level": "ERROR"},  # and this one URLs
     },

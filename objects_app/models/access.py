@@ -121,7 +121,11 @@ class Allowance(models.Model):
 
 
 class OidcIdentity(models.Model):
-    """Which user an identity provider's subject is, here."""
+    """Which user an identity provider's subject is, here.
+
+    `groups` (ids) and `is_administrator` are what its claims gave the user, so that
+    they can be taken back; `claims_at` is when the latest claims heeded were issued.
+    """
 
     issuer = models.CharField(max_length=255)
     subject = models.CharField(max_length=255)
@@ -130,6 +134,9 @@ class OidcIdentity(models.Model):
         on_delete=models.CASCADE,
         related_name="oidc_identities",
     )
+    groups = models.JSONField(default=list)
+    is_administrator = models.BooleanField(default=False)
+    claims_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

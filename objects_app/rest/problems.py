@@ -65,8 +65,12 @@ TABLE: dict[type[Exception], Problem] = {
     ),
     errors.BodyTooLarge: Problem(413, "body_too_large", "Body too large"),
     Unsatisfiable: Problem(416, "range_not_satisfiable", "Range not satisfiable"),
+    errors.LoginLocked: Problem(429, "login_locked", "Login locked"),
     errors.BytesMissing: Problem(500, "bytes_missing", "Bytes missing"),
     errors.SecretUnreadable: Problem(500, "secret_unreadable", "Secret unreadable"),
+    errors.IssuerUnavailable: Problem(
+        503, "issuer_unavailable", "Identity provider unavailable"
+    ),
     errors.StorageUnavailable: Problem(
         503, "storage_unavailable", "Storage unavailable"
     ),
@@ -97,6 +101,8 @@ def response(request: HttpRequest, error: Exception) -> HttpResponse:
         )
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         answer["Retry-After"] = str(RETRY_SECONDS)
+    if isinstance(error, errors.LoginLocked):
+        answer["Retry-After"] = str(error.retry_after)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         answer["WWW-Authenticate"] = 'Bearer realm="objectstore"'
     if isinstance(error, Unsatisfiable):

@@ -3,9 +3,18 @@
 from django.contrib import admin
 from django.urls import path
 
-from objects_app.web import home
+from objects_app.web import home, sign_in, single_sign_on
 
 urlpatterns = [
     path("ui/", home.home, name="home"),
+    path("ui/login/", sign_in.SignIn.as_view(), name="login"),
+    path("ui/logout/", sign_in.SignOut.as_view(), name="logout"),
+    path("ui/password/", sign_in.Password.as_view(), name="password"),
+    path("ui/oidc/", single_sign_on.begin, name="oidc"),
+    path("ui/oidc/callback", single_sign_on.callback, name="oidc_callback"),
+    # Before the admin's own, whose names lead here too.
+    path("admin/login/", sign_in.to_sign_in),
+    path("admin/logout/", sign_in.SignOut.as_view()),
+    path("admin/password_change/", sign_in.to_password),
     path("admin/", admin.site.urls),
 ]

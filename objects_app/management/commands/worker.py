@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from objects_app.services import journal, nodes, sweep
+from objects_app.services import journal, nodes, sessions, sweep
 from objects_app.services.leadership import Leadership
 from objects_app.services.schedule import Task, run
 
@@ -50,4 +50,5 @@ def _tasks(stop: Callable[[], bool]) -> list[Task]:
             lambda: sweep.remove_condemned(stop=stop),
         ),
         Task("pruning", _PRUNE_SECONDS, nodes.prune),
+        Task("sessions", _PRUNE_SECONDS, sessions.prune),
     ]

@@ -1,0 +1,103 @@
+"""Failed logins counted, and locked: what django-axes keeps in the database.
+
+All nodes share its table. A lock ends LOGIN_LOCK_SECONDS after the last failure that
+counted; attempts meanwhile are neither checked nor counted, so that nobody can keep
+an account locked by trying on.
+"""
+
+import math
+from typing import Any
+
+from axes.attempts import get_cool_off_threshold
+from axes.handlers.database import AxesDatabaseHandler
+from axes.handlers.proxy import AxesProxyHandler
+from axes.helpers import get_client_username
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.db.models import Max, Q, QuerySet, Sum
+from django.http import HttpRequest
+from django.utils.timezone import now
+
+from objects_app.access.addresses import client_network
+
+# An address that tries many accounts, and an account tried from many addresses.
+_TIMES_PER_ADDRESS = 10
+_TIMES_PER_ACCOUNT = 20
+
+Credentials = dict[str, Any] | None
+
+
+class Handler(AxesDatabaseHandler):  # type: ignore[misc] # axes has no types
+    """Locks an account for an address after LOGIN_FAILURES.
+
+    Ten times as many lock the address for all accounts, twenty times as many the
+    account for all addresses: passwords cannot be tried sideways either.
+    """
+
+    def get_failures(
+        self, request: HttpRequest, credentials: Credentials = None
+    ) -> int:
+        """Return the failures, those of an address or account at large scaled down."""
+        pair, address, account = _counted_by(request, credentials)
+        sums = _recent(request, address | account).aggregate(
+            pair=Sum("failures_since_start", filter=pair, default=0),
+            address=Sum("failures_since_start", filter=address, default=0),
+            account=Sum("failures_since_start", filter=account, default=0),
+        )
+        return max(
+            int(sums["pair"]),
+            sums["address"] // _TIMES_PER_ADDRESS,
+            sums["account"] // _TIMES_PER_ACCOUNT,
+        )
+
+
+def witness(request: HttpRequest) -> HttpRequest:
+    """Return what axes is shown of a request: where it came from.
+
+    It keeps fields, queries and headers in its table; passwords have many names.
+    """
+    shown = HttpRequest()
+    shown.META = {
+        name: request.META[name]
+        for name in ("objectstore.client", "REMOTE_ADDR", "PATH_INFO")
+        if name in request.META
+    }
+    shown.path = shown.path_info = request.path_info
+    return shown
+
+
+def is_locked(shown: HttpRequest) -> bool:
+    """Whether the login just tried with this witness ran into a lock, or made one."""
+    return bool(shown.axes_locked_out)  # type: ignore[attr-defined]
+
+
+def was_checked(shown: HttpRequest) -> bool:
+    """Whether the password was looked at; not, when there was a lock already."""
+    return shown.axes_failures_since_start is not None  # type: ignore[attr-defined]
+
+
+def seconds_left(shown: HttpRequest, name: str) -> int:
+    """Return in how many seconds the lock is surely over, 1 or more."""
+    _, address, account = _counted_by(shown, {"username": name})
+    last = _recent(shown, address | account).aggregate(last=Max("attempt_time"))["last"]
+    passed = (now() - last).total_seconds() if last else 0.0
+    return max(1, math.ceil(settings.LOGIN_LOCK_SECONDS - passed))
+
+
+def forget(shown: HttpRequest, name: str) -> None:
+    """Begin anew for this account and address, after a login that went well."""
+    pair, _, _ = _counted_by(shown, {"username": name})
+    AccessAttempt.objects.filter(pair).delete()
+
+
+def _counted_by(request: HttpRequest, credentials: Credentials) -> tuple[Q, Q, Q]:
+    address = Q(ip_address=client_network(request))
+    account = Q(username=get_client_username(request, credentials))
+    return address & account, address, account
+
+
+def _recent(request: HttpRequest, which: Q) -> QuerySet[Any]:
+    AxesProxyHandler.update_request(request)
+    threshold = get_cool_off_threshold(request)
+    recent: QuerySet[Any] = AccessAttempt.objects.filter(attempt_time__gte=threshold)
+    return recent.filter(which)

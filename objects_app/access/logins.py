@@ -1,0 +1,100 @@
+"""Passwords, at the two places that take them: the login page and POST /auth/token.
+
+Nothing about an answer, its time included, tells whether there is such a user: Django
+hashes for unknown and disabled ones as well, and a lock counts for any name.
+"""
+
+import unicodedata
+
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
+
+from objects_app.access import lockout
+from objects_app.access.addresses import client_address
+from objects_app.errors import InvalidCredentials, LoginLocked
+from objects_app.models import JournalEntry
+from objects_app.queries.rows import Actor
+from objects_app.services import audit
+
+_NAME_CHARACTERS = 150  # of a user's name in the database
+_BACKEND = "django.contrib.auth.backends.ModelBackend"
+_Operation = JournalEntry.Operation
+
+
+@sensitive_variables("password")
+def check_password(request: HttpRequest, username: str, password: str) -> User:
+    """Return the user whose name and password these are. Writes down a failure.
+
+    Raises InvalidCredentials, in the same words whatever is wrong, and LoginLocked
+    after too many failures (`lockout.Handler`), also for the right password.
+    """
+    name = _usable(username)
+    shown = lockout.witness(request)
+    user = auth.authenticate(
+        request=shown, username=name, password=_encodable(password)
+    )
+    if isinstance(user, User):
+        lockout.forget(shown, name)
+        return user
+    if not lockout.is_locked(shown):
+        _record_failure(request, name)
+        raise InvalidCredentials("The user name or the password is wrong.")
+    locked = LoginLocked(lockout.seconds_left(shown, name))
+    if lockout.was_checked(shown):
+        _record_failure(request, f"{name} (locked for {locked.retry_after} s)")
+    raise locked
+
+
+def sign_in(request: HttpRequest, user: User, *, detail: str = "") -> None:
+    """Begin the console's session of a user whose password or claims were checked."""
+    auth.login(request, user, backend=_BACKEND)
+    request.session.set_expiry(None)  # single sign-on gave it a short life at first
+    record(request, _Operation.LOGIN, label=user.get_username(), detail=detail)
+
+
+def sign_out(request: HttpRequest) -> None:
+    """End the session, if it is somebody's."""
+    if request.user.is_authenticated:
+        record(request, _Operation.LOGOUT, label=request.user.get_username())
+    auth.logout(request)
+
+
+def record_password_change(request: HttpRequest) -> None:
+    """Write down that the signed-in user has a new password."""
+    label = request.user.get_username()
+    record(request, _Operation.CHANGE_PASSWORD, label=label)
+
+
+def record(
+    request: HttpRequest,
+    operation: JournalEntry.Operation,
+    *,
+    label: str,
+    detail: str = "",
+) -> None:
+    """Write a journal entry about a login or what goes with it."""
+    by = Actor(
+        label=label,
+        node_id=settings.NODE_ID,
+        request_id=request.request_id,  # type: ignore[attr-defined]
+        address=client_address(request),
+    )
+    audit.record(operation=operation, by=by, detail=detail)
+
+
+def _record_failure(request: HttpRequest, detail: str) -> None:
+    record(request, _Operation.LOGIN_FAILED, label="anonymous", detail=detail)
+
+
+def _usable(username: str) -> str:
+    """Return a name as the login page and the database take it: NFKC, no NUL."""
+    name = unicodedata.normalize("NFKC", _encodable(username)).strip()
+    return name.replace("\0", "\N{REPLACEMENT CHARACTER}")[: _NAME_CHARACTERS + 1]
+
+
+def _encodable(text: str) -> str:
+    """Return the text without lone surrogates, which JSON can hold and UTF-8 not."""
+    return text.encode("utf-8", "replace").decode()
