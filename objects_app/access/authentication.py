@@ -23,6 +23,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 
 from objects_app.access import accounts, oidc, presigned, rates, tokens
 from objects_app.access.accounts import Account
+from objects_app.access.addresses import client_address
 from objects_app.access.origins import SAFE_METHODS
 from objects_app.access.principals import Principal
 from objects_app.errors import CsrfRequired, InvalidCredentials
@@ -56,10 +57,9 @@ def authenticate(request: HttpRequest, *, path: bytes) -> Principal:
     would be needed; InvalidPresigned, PresignedExpired, CsrfRequired, RateLimited.
     """
     meta = request.META
-    address = meta.get("objectstore.client") or meta.get("REMOTE_ADDR", "")
     nobody = Principal(
         label="anonymous",
-        address=address,
+        address=client_address(request),
         on_this_machine=_is_loopback(meta.get("REMOTE_ADDR", ""))
         and not any(name in meta for name in _FORWARDED),
     )
@@ -70,7 +70,7 @@ def authenticate(request: HttpRequest, *, path: bytes) -> Principal:
     if by_url:
         return _by_url(request, path, nobody)
     if authorization is not None:
-        return _by_header(authorization, nobody)
+        return _by_header(request, authorization, nobody)
     if settings.SESSION_COOKIE_NAME in meta.get("HTTP_COOKIE", ""):
         return _by_session(request, nobody)
     return nobody
@@ -86,7 +86,9 @@ def by_key(key_id: str, secret: str, nobody: Principal) -> Principal:
     return _of_key(found, nobody)
 
 
-def _by_header(authorization: str, nobody: Principal) -> Principal:
+def _by_header(
+    request: HttpRequest, authorization: str, nobody: Principal
+) -> Principal:
     scheme, _, value = authorization.partition(" ")
     value = value.strip(" ")
     if len(value) > _MOST_CHARACTERS:
@@ -96,7 +98,7 @@ def _by_header(authorization: str, nobody: Principal) -> Principal:
     if scheme.lower() != "bearer":
         raise InvalidCredentials("Authorization is Bearer or Basic here.")
     if value.count(".") == _JWT_DOTS:
-        return _by_token(value, nobody)
+        return _by_token(request, value, nobody)
     key_id, _, secret = value.partition(".")
     return by_key(key_id, secret, nobody)
 
@@ -104,20 +106,18 @@ def _by_header(authorization: str, nobody: Principal) -> Principal:
 def _basic(value: str, nobody: Principal) -> tuple[str, str]:
     """Return id and secret (RFC 7617)."""
     try:
-        key_id, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+        text = base64.b64decode(value, validate=True).decode()
     except (binascii.Error, ValueError):
         _refuse(nobody)
+    key_id, _, secret = text.partition(":")
     return key_id, secret
 
 
-def _by_token(token: str, nobody: Principal) -> Principal:
+def _by_token(request: HttpRequest, token: str, nobody: Principal) -> Principal:
     try:
-        if oidc.is_foreign(token):
-            user = _active(oidc.read(token), nobody)
-            return _of_user(user, nobody)._replace(kind="token")
         claims = tokens.read(token)
     except InvalidCredentials:
-        _refuse(nobody)
+        return _by_issuers_token(request, token, nobody)
     if claims.key_id:
         key = accounts.key_account(claims.key_id)
         if key is None or key.user_id != claims.user_id:
@@ -127,6 +127,14 @@ def _by_token(token: str, nobody: Principal) -> Principal:
     if claims.auth_digest not in map(tokens.auth_digest, user.auth_hashes):
         _refuse(nobody)
     return _of_user(user, nobody)._replace(kind="token")
+
+
+def _by_issuers_token(request: HttpRequest, token: str, nobody: Principal) -> Principal:
+    try:
+        user_id = oidc.read(token, request)
+    except InvalidCredentials:
+        _refuse(nobody)
+    return _of_user(_active(user_id, nobody), nobody)._replace(kind="token")
 
 
 def _by_url(request: HttpRequest, path: bytes, nobody: Principal) -> Principal:
@@ -141,9 +149,10 @@ def _by_url(request: HttpRequest, path: bytes, nobody: Principal) -> Principal:
     key = accounts.key_account(issuer.key_id) if issuer.key_id else None
     if issuer.key_id and (key is None or key.user_id != issuer.user_id):
         _refuse(nobody)
-    principal = (
-        _of_key(key, nobody) if key else _of_user(_active(issuer.user_id, nobody), nobody)
-    )
+    if key is not None:
+        principal = _of_key(key, nobody)
+    else:
+        principal = _of_user(_active(issuer.user_id, nobody), nobody)
     meta["QUERY_STRING"] = presigned.remaining(meta["QUERY_STRING"])
     return principal._replace(kind="url", presigned=signed)
 

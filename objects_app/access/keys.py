@@ -33,6 +33,9 @@ class Limits(NamedTuple):
     only_prefix: str = ""
 
 
+_UNLIMITED = Limits()
+
+
 class KeyRow(NamedTuple):
     """A key without its secret."""
 
@@ -62,7 +65,7 @@ class Rotated(NamedTuple):
 
 
 def create_key(
-    *, user_id: int, label: str = "", limits: Limits = Limits(), by: Actor
+    *, user_id: int, label: str = "", limits: Limits = _UNLIMITED, by: Actor
 ) -> NewKey:
     """Make an access key.
 
@@ -88,9 +91,7 @@ def create_key(
             only_prefix=limits.only_prefix,
             expires_at=Now() + lifetime if lifetime else None,
         )
-        audit.record(
-            operation=JournalEntry.Operation.CREATE_KEY, by=by, detail=key_id
-        )
+        audit.record(operation=JournalEntry.Operation.CREATE_KEY, by=by, detail=key_id)
     accounts.forget()
     key.refresh_from_db()
     return NewKey(_row(key), secret)

@@ -95,7 +95,7 @@ def object_for(
 ) -> tuple[BucketRow, ObjectRow]:
     """Return a bucket and its object for reading, fetched in one statement.
 
-    Raises InvalidBucketName, CredentialsRequired, NoSuchBucket, NoSuchKey, AccessDenied.
+    Raises InvalidBucketName, CredentialsRequired, NoSuchBucket, NoSuchKey.
     """
     found, stored = _find_object(principal, bucket, key)
     row = _allow(principal, bucket, found, Action.READ)
@@ -191,7 +191,7 @@ def key_revoker(principal: Principal, key_id: str) -> int | None:
 
 
 def require_superuser(principal: Principal, what: str) -> None:
-    """Raise AccessDenied unless the caller is an administrator, unlimited by its key."""
+    """Raise AccessDenied unless the caller is an administrator, and may write."""
     if not principal.is_superuser or principal.read_only:
         raise AccessDenied(f"Only administrators may {what}.")
 
@@ -252,9 +252,7 @@ def _may(principal: Principal, bucket: BucketRow, action: Action) -> bool:
         return True
     if action is Action.READ:
         return bucket.visibility in _READABLE
-    return (
-        action is Action.LIST and bucket.visibility == Bucket.Visibility.PUBLIC_LIST
-    )
+    return action is Action.LIST and bucket.visibility == Bucket.Visibility.PUBLIC_LIST
 
 
 def _allow(

@@ -33,8 +33,8 @@ class Actor(NamedTuple):
 class BucketRow(NamedTuple):
     """A bucket with all that deciding about access needs.
 
-    `granted` is the highest role (models.Role, 0: none) that the asker has there, as its
-    owner or by grants, for the key or prefix that was asked about.
+    `granted` is the highest role (models.Role, 0: none) that the asker has there, as
+    its owner or by grants, for the key or prefix that was asked about.
     """
 
     id: int

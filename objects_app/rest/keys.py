@@ -53,7 +53,8 @@ def _create(request: HttpRequest) -> HttpResponseBase:
 def _revoke(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
     principal = principal_of(request)
-    key_id = raw_path(request.META).removeprefix(b"/auth/keys/").decode(errors="replace")
+    path = raw_path(request.META)
+    key_id = path.removeprefix(b"/auth/keys/").decode(errors="replace")
     keys.revoke_key(
         key_id=key_id,
         user_id=policy.key_revoker(principal, key_id),

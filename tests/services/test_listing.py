@@ -43,7 +43,9 @@ def test_a_cursor_does_not_open_the_buckets_of_others(
             store.put(key, bucket=bucket)
     first = listing.list_everything(readable=Scope.of_owner(alice.pk), limit=1)
     assert first.next_cursor is not None
-    page = listing.list_everything(readable=Scope.of_owner(bob.pk), cursor=first.next_cursor)
+    page = listing.list_everything(
+        readable=Scope.of_owner(bob.pk), cursor=first.next_cursor
+    )
     assert {entry.bucket for entry in page.entries} == {"bbb"}
 
 
@@ -63,5 +65,7 @@ def test_a_page_of_many_small_buckets_is_full(store: Store) -> None:
             store.put(key, bucket=bucket)
     page = listing.list_everything(readable=Scope.of_owner(None), limit=11)
     assert len(page.entries) == 11
-    rest = listing.list_everything(readable=Scope.of_owner(None), cursor=page.next_cursor)
+    rest = listing.list_everything(
+        readable=Scope.of_owner(None), cursor=page.next_cursor
+    )
     assert [(e.bucket, e.key) for e in rest.entries] == [("bucket-11", "b")]
