@@ -51,6 +51,7 @@ TABLE: dict[type[Exception], Problem] = {
     errors.InvalidPresigned: Problem(403, "invalid_presigned", "Invalid presigned URL"),
     errors.PresignedExpired: Problem(403, "presigned_expired", "Presigned URL expired"),
     errors.AccessDenied: Problem(403, "access_denied", "Access denied"),
+    errors.TooManyBuckets: Problem(403, "too_many_buckets", "Too many buckets"),
     errors.NoSuchBucket: Problem(404, "no_such_bucket", "No such bucket"),
     errors.NoSuchKey: Problem(404, "no_such_key", "No such key"),
     errors.BodyStalled: Problem(408, "body_stalled", "Body stalled"),
@@ -61,12 +62,14 @@ TABLE: dict[type[Exception], Problem] = {
     ),
     errors.BodyTooLarge: Problem(413, "body_too_large", "Body too large"),
     Unsatisfiable: Problem(416, "range_not_satisfiable", "Range not satisfiable"),
+    errors.RateLimited: Problem(429, "rate_limited", "Rate limited"),
     errors.BytesMissing: Problem(500, "bytes_missing", "Bytes missing"),
     errors.SecretUnreadable: Problem(500, "secret_unreadable", "Secret unreadable"),
     errors.StorageUnavailable: Problem(
         503, "storage_unavailable", "Storage unavailable"
     ),
     errors.StorageBusy: Problem(503, "storage_busy", "Storage busy"),
+    errors.QuotaExceeded: Problem(507, "quota_exceeded", "Quota exceeded"),
 }
 
 NO_SUCH_PATH = Problem(404, "no_such_path", "No such path")
@@ -95,6 +98,8 @@ def response(request: HttpRequest, error: Exception) -> HttpResponse:
         answer["Retry-After"] = str(RETRY_SECONDS)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         answer["WWW-Authenticate"] = 'Bearer realm="objectstore"'
+    if isinstance(error, errors.RateLimited):
+        answer["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unsatisfiable):
         answer["Content-Range"] = f"bytes */{error.size}"
     return answer
