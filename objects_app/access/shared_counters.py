@@ -153,11 +153,13 @@ class SharedCounters(Storage, SlidingWindowCounterSupport):
         """Return where it is, or may be put: a place that is free, else the one that
         matters least."""
         start = number * _WAYS * _SLOT.size
+        end = start + _WAYS * _SLOT.size
+        offset = self._table.find(digest, start, end)
+        if offset >= 0 and (offset - start) % _SLOT.size == 0:
+            return offset, _Counter._make(_SLOT.unpack_from(self._table, offset)[1:])
         least, place = (True, _MOST_HITS + 1, 0.0), start
-        for offset in range(start, start + _WAYS * _SLOT.size, _SLOT.size):
-            owner, ends, current, previous = _SLOT.unpack_from(self._table, offset)
-            if owner == digest:
-                return offset, _Counter(ends, current, previous)
+        for offset in range(start, end, _SLOT.size):
+            _, ends, current, previous = _SLOT.unpack_from(self._table, offset)
             matters = (now < ends, max(current, previous), ends)
             if matters < least:
                 least, place = matters, offset
