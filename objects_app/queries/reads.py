@@ -6,17 +6,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from objects_app.names import after_prefix
-from objects_app.queries import run, sql, upkeep
+from objects_app.queries import quotas, run, sql, upkeep
 from objects_app.queries.rows import (
     BucketRow,
     ListedEntry,
     ObjectRow,
+    Owned,
+    Room,
     Scope,
     Span,
     Totals,
 )
 
-_BUCKET = "b.id, b.name, b.owner_id, b.visibility, b.created_at"
+_BUCKET = f"b.id, b.name, b.owner_id, b.visibility, b.created_at, {quotas.HAS_QUOTA}"
+_BUCKET_COLUMNS = len(BucketRow._fields)  # with the role
 _GRANTED_TO = """(g.user_id = %(user_id)s OR g.group_id IN (
   SELECT ug.group_id FROM auth_user_groups ug WHERE ug.user_id = %(user_id)s))"""
 
@@ -60,7 +63,9 @@ def find_object(
     )
     if row is None:
         return None
-    return _bucket(row[:6]), _object(row[6:]) if row[6] is not None else None
+    bucket_row, object_row = row[:_BUCKET_COLUMNS], row[_BUCKET_COLUMNS:]
+    found = _object(object_row) if object_row[0] is not None else None
+    return _bucket(bucket_row), found
 
 
 def content_readable(*, blob_id: int, scope: Scope) -> bool:
@@ -118,6 +123,21 @@ def bucket_totals(bucket_id: int) -> Totals:
         {"bucket_id": bucket_id},
     )
     return Totals(int(objects), int(size))
+
+
+def room(*, bucket_id: int, key: str) -> Room | None:
+    """Return what is used and may be, for an upload to a key; None: no such bucket."""
+    row = run.row(
+        f"WITH {quotas.room(upkeep.totals_unfolded())} SELECT * FROM room",
+        {"bucket_id": bucket_id, "key": key},
+    )
+    return Room._make(row) if row else None
+
+
+def owned(user_id: int) -> Owned:
+    """Return what a user owns, over all buckets, and may own."""
+    statement = quotas.owned(upkeep.totals_unfolded())
+    return Owned._make(run.one(statement, {"user_id": user_id}))
 
 
 def key_range(*, bucket: BucketRow, span: Span, limit: int) -> list[ListedEntry]:
@@ -214,8 +234,8 @@ def _in_scope(scope: Scope) -> tuple[str, dict[str, Any]]:
 
 
 def _bucket(row: Sequence[Any]) -> BucketRow:
-    id_, name, owner_id, visibility, created_at, granted = row
-    return BucketRow(id_, name, owner_id, visibility, _aware(created_at), granted)
+    *plain, created_at, has_quota, granted = row
+    return BucketRow._make((*plain, _aware(created_at), bool(has_quota), granted))
 
 
 def _object(row: Sequence[Any]) -> ObjectRow:
