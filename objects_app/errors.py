@@ -105,6 +105,18 @@ class AccessDenied(StoreError):
     """The caller is known and may not do this."""
 
 
+class TooManyBuckets(StoreError):
+    """The caller owns as many buckets as the allowance says."""
+
+
+class RateLimited(StoreError):
+    """The caller asks too often; again after `retry_after` seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class PreconditionFailed(StoreError):
     """If-Match, If-None-Match or If-Unmodified-Since did not hold."""
 
@@ -123,6 +135,11 @@ class BodyStalled(StoreError):
 
 class BodyTooLarge(StoreError):
     """The body is larger than the store accepts."""
+
+
+class QuotaExceeded(StoreError):
+    """The upload would take up more than the bucket or its owner may; nothing was
+    written."""
 
 
 class BytesMissing(StoreError):

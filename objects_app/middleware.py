@@ -8,8 +8,10 @@ from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from objects_app.access import rates as limits
 from objects_app.access.authentication import authenticate
 from objects_app.access.origins import refuse_foreign_origins
+from objects_app.access.principals import principal_of
 from objects_app.http.paths import raw_path
 from objects_app.rest import problems
 
@@ -88,5 +90,37 @@ def principal(get_response: Handler) -> Handler:
         path = raw_path(request.META)
         request.principal = authenticate(request, path=path)  # type: ignore[attr-defined]
         return get_response(request)
+
+    return middleware
+
+
+def rates(get_response: Handler) -> Handler:
+    """Refuse who asks too often, and tell all others how often they may (RateLimit).
+
+    Where nothing is limited this is not there at all.
+    """
+    configured = limits.rates()
+    if configured is None:
+        return get_response
+    classes = configured.classes
+    only_auth = classes == {limits.AUTH}  # the default: then one look at the path
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        path = request.path_info
+        if only_auth and not path.startswith(limits.AUTH_PATH):
+            return get_response(request)
+        class_ = limits.class_of(request.method or "", path)
+        if class_ not in classes:
+            return get_response(request)
+        standing = configured.hit(class_, limits.who(principal_of(request)))
+        try:
+            if not standing.allowed:
+                raise standing.refusal()
+            response = get_response(request)
+        except Exception as error:  # noqa: BLE001 as above: its answer tells it too
+            response = problems.response(request, error)
+        for name, value in standing.fields().items():
+            response[name] = value
+        return response
 
     return middleware

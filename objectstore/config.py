@@ -149,7 +149,8 @@ class Config(BaseSettings):
     redis_url: RedisUrl | None = Field(
         None,
         repr=False,
-        description="Redis that all nodes share their cache of small blobs in.",
+        description="Redis in which all nodes share their cache of small blobs and "
+        "count requests.",
     )
     secret_key: str | None = Field(
         None,
@@ -204,13 +205,14 @@ class Config(BaseSettings):
     rate_limit_read: Rate = Field(
         "",
         description="Downloads that a key, user or address may ask for, like "
-        "`100/second` or `1000/minute`. Empty: any number.",
+        "`100/second` or `1000/minute`. Unset or `none`: any number.",
     )
     rate_limit_write: Rate = Field("", description="The same for uploads and deletes.")
     rate_limit_list: Rate = Field("", description="The same for listings.")
     rate_limit_auth: Rate = Field(
         "30/minute",
-        description="Logins, tokens and wrong credentials of an address.",
+        description="Requests to `/auth/` of a key, user or address, and wrong "
+        "credentials of an address. `none`: any number.",
     )
     oidc_issuer: IssuerUrl | None = Field(
         None, description="Identity provider (OpenID Connect) for single sign-on."

@@ -76,11 +76,15 @@ def _no_dots(value: str) -> str:
 
 
 def _only_rate(value: str) -> str:
-    if value:
-        try:
-            limits.parse(value)
-        except ValueError:
-            raise ValueError("it must be like 100/second or 5000/hour") from None
+    """Return the rate, "" for none: an empty variable would mean the default."""
+    if value in {"", "none"}:
+        return ""
+    try:
+        [rate] = limits.parse_many(value)
+    except ValueError:
+        rate = None
+    if rate is None or not rate.amount:
+        raise ValueError("it must be like 100/second or 5000/hour, or none")
     return value
 
 

@@ -109,6 +109,7 @@ DATA_PLANE_MIDDLEWARE = [
     "objects_app.middleware.problem_responses",
     "objects_app.middleware.allowed_host",
     "objects_app.middleware.principal",
+    "objects_app.middleware.rates",
 ]
 ROOT_URLCONF = "objectstore.urls.console"
 DATA_PLANE_URLCONF = "objectstore.urls.data_plane"
@@ -234,6 +235,8 @@ CORS_EXPOSE_HEADERS = [
     "Content-Range",
     "Content-Disposition",
     "Accept-Ranges",
+    "RateLimit",
+    "RateLimit-Policy",
     "Repr-Digest",
     "Retry-After",
     "X-Node-Id",

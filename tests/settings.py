@@ -28,6 +28,7 @@ def _remove_data_dir() -> None:
 
 
 os.environ |= {"ENV_FILE": os.devnull, "DATA_DIR": _data_dir, "NODE_ID": "test-node"}
+os.environ["RATE_LIMIT_AUTH"] = "none"  # else one test would run into another's limit
 if url := os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = url
     os.environ["DATABASE_PREPARE"] = os.environ.get("TEST_DATABASE_PREPARE", "true")

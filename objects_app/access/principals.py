@@ -13,9 +13,9 @@ class Principal(NamedTuple):
     """A caller. `user_id` is None for one without credentials.
 
     `label` is what the journal calls it. `on_this_machine`: the request comes from
-    here and no proxy passed it on. `read_only`, `only_bucket` and `only_prefix` are an access
-    key's own limits, whatever its user may do. `kind` says what it has shown: a `token`
-    may have been got with a key (then `key_id` is there) or by a person.
+    here and no proxy passed it on. `read_only`, `only_bucket` and `only_prefix` are an
+    access key's own limits, whatever its user may do. `kind` says what was shown: a
+    `token` was got with a key (then `key_id` is there) or by a person.
     """
 
     label: str

@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='journalentry',
             name='operation',
-            field=models.CharField(choices=[('create_bucket', 'Create Bucket'), ('delete_bucket', 'Delete Bucket'), ('put', 'Put'), ('delete', 'Delete'), ('change_bucket', 'Change Bucket'), ('grant', 'Grant'), ('revoke_grant', 'Revoke Grant'), ('create_key', 'Create Key'), ('revoke_key', 'Revoke Key'), ('create_token', 'Create Token'), ('presign', 'Presign'), ('login', 'Login'), ('login_failed', 'Login Failed'), ('logout', 'Logout'), ('change_password', 'Change Password'), ('rotate_secrets', 'Rotate Secrets')], max_length=32),
+            field=models.CharField(choices=[('create_bucket', 'Create Bucket'), ('delete_bucket', 'Delete Bucket'), ('put', 'Put'), ('delete', 'Delete'), ('change_bucket', 'Change Bucket'), ('change_allowance', 'Change Allowance'), ('grant', 'Grant'), ('revoke_grant', 'Revoke Grant'), ('create_key', 'Create Key'), ('revoke_key', 'Revoke Key'), ('create_token', 'Create Token'), ('presign', 'Presign'), ('login', 'Login'), ('login_failed', 'Login Failed'), ('logout', 'Logout'), ('change_password', 'Change Password'), ('rotate_secrets', 'Rotate Secrets')], max_length=32),
         ),
         migrations.CreateModel(
             name='AccessKey',

@@ -20,6 +20,7 @@ class JournalEntry(models.Model):
         PUT = "put"
         DELETE = "delete"
         CHANGE_BUCKET = "change_bucket"
+        CHANGE_ALLOWANCE = "change_allowance"
         GRANT = "grant"
         REVOKE_GRANT = "revoke_grant"
         CREATE_KEY = "create_key"

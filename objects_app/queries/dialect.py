@@ -29,7 +29,10 @@ class Dialect(Protocol):
     def create_bucket(
         self, *, name: str, owner_id: int | None, by: Actor
     ) -> BucketRow | None:
-        """Insert a bucket and its journal row. None: the name is taken."""
+        """Insert a bucket and its journal row.
+
+        None: the name is taken, or the owner has as many as the allowance says.
+        """
 
     def claim(self, *, sha256: str, size: int, trust_seconds: int) -> Claim | None:
         """Read the blob's row, or insert it as claimed. None: run it again."""
@@ -42,8 +45,11 @@ class Dialect(Protocol):
         conditions: Preconditions,
         wrote: bool,
         by: Actor,
+        limited: bool = False,
     ) -> Committed | None:
         """Mark the blob, upsert the object, append the journal row.
+
+        `limited`: the bucket or its owner has a quota, to be looked at as well.
 
         `wrote`: this request wrote or saw the bytes, so the mark may rescue a condemned
         blob. None: the claim is void, or another creator of the key came first; nothing

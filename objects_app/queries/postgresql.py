@@ -10,8 +10,10 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from objects_app.queries import run
+from objects_app.queries import quotas, run
+from objects_app.queries.postgresql_upkeep import totals_unfolded
 from objects_app.queries.rows import (
+    ANYTHING,
     Actor,
     BlobState,
     BucketRow,
@@ -20,6 +22,7 @@ from objects_app.queries.rows import (
     Deleted,
     NewObject,
     Preconditions,
+    Room,
 )
 
 # Reads first: a hit takes no lock and writes no WAL. Only an insert commits
@@ -93,8 +96,40 @@ _INSERT = f"""
   INSERT INTO stored_object ({", ".join(_NEW_VALUES)},
     version_id, is_latest, is_delete_marker, created_at)
   SELECT {", ".join(_NEW_VALUES.values())}, 'null', true, false, clock_timestamp()
-  FROM b ON CONFLICT (bucket_id, key) WHERE is_latest
+  FROM b"""
+_ON_CONFLICT = " ON CONFLICT (bucket_id, key) WHERE is_latest "
+
+# Where a bucket or its owner has a quota. What is used is the snapshot's, so of uploads
+# at the same time none sees the others: they exceed by what is in flight, no more. An
+# upload that fits only because it replaces an object is looked at again with the row
+# that it has locked: meanwhile another may have made that one smaller. Should it be
+# gone, the new one takes no more than it did.
+_ROOM = f"""
+{quotas.room(totals_unfolded())},
+q AS MATERIALIZED (
+  SELECT room.*,
+    greatest(0, coalesce(least(quota_bytes - used_bytes, bytes_quota - owner_bytes),
+      {2**63 - 1})) AS spare_bytes,
+    greatest(0, coalesce(least(quota_objects - used_objects,
+      objects_quota - owner_objects), 1)) AS spare_objects
+  FROM room
+),
 """
+_FITS = """
+  q.spare_bytes >= %(size)s::bigint - coalesce(q.present_size, 0)
+  AND (q.present_size IS NOT NULL OR q.spare_objects > 0)
+"""
+_FITS_STILL = """ AND
+  %(size)s::bigint - stored_object.size <= (SELECT spare_bytes FROM q)
+"""
+_ROOM_COLUMNS = ", ".join(
+    f"q.{column}"
+    for column in (
+        *("used_bytes", "used_objects", "owner_bytes", "owner_objects"),
+        *("quota_bytes", "quota_objects", "bytes_quota", "objects_quota"),
+        "present_size",
+    )
+)
 
 # ON CONFLICT watches over one index. Of two creators of a key, the second may pass that
 # one before the first inserts, then wait at the other (bucket, key, version_id) and be
@@ -110,10 +145,11 @@ _JOURNAL_COLUMNS = (
 
 _CREATE_BUCKET = f"""
 WITH b AS (
-  INSERT INTO bucket (name, owner_id, visibility, created_at)
-  VALUES (%(name)s, %(owner_id)s::bigint, 'private', clock_timestamp())
+  INSERT INTO bucket AS b (name, owner_id, visibility, created_at)
+  SELECT %(name)s, %(owner_id)s::bigint, 'private', clock_timestamp()
+  WHERE {quotas.MAY_OWN_ANOTHER}
   ON CONFLICT (name) DO NOTHING
-  RETURNING id, name, owner_id, visibility, created_at
+  RETURNING id, name, owner_id, visibility, created_at, {quotas.HAS_QUOTA}
 ), j AS (
   INSERT INTO journal_entry ({_JOURNAL_COLUMNS})
   SELECT id, name, '', '', 'create_bucket', 0, 0, '', NULL,
@@ -132,7 +168,7 @@ def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | 
         **by.columns(),
     }
     row = run.row(_CREATE_BUCKET, parameters)
-    return BucketRow._make(row) if row else None
+    return BucketRow(*row) if row else None
 
 
 def claim(*, sha256: str, size: int, trust_seconds: int) -> Claim | None:
@@ -151,6 +187,7 @@ def commit(
     conditions: Preconditions,
     wrote: bool,
     by: Actor,
+    limited: bool = False,
 ) -> Committed | None:
     """See Dialect.commit."""
     parameters = {
@@ -162,23 +199,45 @@ def commit(
         "claimed_at": claim.created_at,
         **by.columns(),
     }
+    statement = _commit_statement(
+        wrote=wrote, limited=limited, shape=_shape(conditions)
+    )
     try:
-        row = run.row(
-            _commit_statement(wrote=wrote, shape=_shape(conditions)), parameters
-        )
+        row = run.row(statement, parameters)
     except DatabaseError as error:
         if getattr(error.__cause__, "sqlstate", None) in _RUN_AGAIN:
             return None
         raise
-    return Committed(*row) if row else None
+    if row is None:
+        return None
+    created_at, replaced, *room = row
+    if limited and created_at is None:
+        return _refused(Room._make(room), new.size, conditions)
+    return Committed(created_at, replaced)
+
+
+def _refused(room: Room, size: int, conditions: Preconditions) -> Committed | None:
+    """Return why nothing was written; None: to be tried again, as the object that it
+    replaces was made smaller meanwhile."""
+    present = room.present_size is not None
+    unmet = conditions.if_none_match if present else conditions.if_match
+    if unmet is not None and (unmet == ("*",) or not present):
+        return Committed(None, present)
+    exceeded = room.exceeded(size=size)
+    if exceeded is None and conditions == ANYTHING:
+        return None
+    return Committed(None, present, exceeded)
 
 
 @cache
-def _commit_statement(*, wrote: bool, shape: tuple[bool | str, ...]) -> str:
+def _commit_statement(
+    *, wrote: bool, limited: bool, shape: tuple[bool | str, ...]
+) -> str:
     """Return one of the few texts the commit has, so that each stays prepared."""
     return f"""
 WITH b AS MATERIALIZED ({_MARK_SEEN if wrote else _MARK_TRUSTED}),
-o AS ({_upsert(shape)} {_RETURNING}),
+{_ROOM if limited else ""}
+o AS ({_upsert(shape, limited=limited)} {_RETURNING}),
 s AS (
   DELETE FROM segment USING o
   WHERE segment.object_id = o.id AND o.prev_size IS NOT NULL
@@ -190,7 +249,8 @@ j AS (
     %(actor)s, %(node_id)s, %(request_id)s, %(key_id)s, %(address)s
   FROM o
 )
-SELECT o.created_at, o.prev_size IS NOT NULL FROM b LEFT JOIN o ON true
+SELECT o.created_at, o.prev_size IS NOT NULL{f", {_ROOM_COLUMNS}" if limited else ""}
+FROM b {"CROSS JOIN q" if limited else ""} LEFT JOIN o ON true
 """
 
 
@@ -233,8 +293,9 @@ def _condition(shape: tuple[bool | str, ...]) -> str:
     return f"({' AND '.join(terms)})"
 
 
-def _upsert(shape: tuple[bool | str, ...]) -> str:
+def _upsert(shape: tuple[bool | str, ...], *, limited: bool) -> str:
     if_match, if_none_match, _ = shape
+    condition = f"{_condition(shape)}{_FITS_STILL if limited else ''}"
     if if_match:
         assignments = ", ".join(
             f"{column} = {value}"
@@ -244,18 +305,17 @@ def _upsert(shape: tuple[bool | str, ...]) -> str:
         return f"""
   UPDATE stored_object SET {_OVERWRITE}, {assignments} FROM b
   WHERE bucket_id = %(bucket_id)s::bigint AND key = %(key)s AND is_latest
-    AND {_condition(shape)}
+    AND {condition}
 """
+    insert = f"{_INSERT}{f', q WHERE {_FITS}' if limited else ''}{_ON_CONFLICT}"
     if if_none_match == "any":
-        return f"{_INSERT} DO NOTHING"
+        return f"{insert} DO NOTHING"
     assignments = ", ".join(
         f"{column} = excluded.{column}"
         for column in _NEW_VALUES
         if column not in {"bucket_id", "key"}
     )
-    return (
-        f"{_INSERT} DO UPDATE SET {_OVERWRITE}, {assignments} WHERE {_condition(shape)}"
-    )
+    return f"{insert} DO UPDATE SET {_OVERWRITE}, {assignments} WHERE {condition}"
 
 
 def delete_object(

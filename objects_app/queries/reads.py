@@ -6,24 +6,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 from objects_app.names import after_prefix
-from objects_app.queries import run, sql, upkeep
+from objects_app.queries import quotas, run, sql, upkeep
 from objects_app.queries.rows import (
     BucketRow,
     ListedEntry,
     ObjectRow,
+    Owned,
+    Room,
     Scope,
     Span,
     Totals,
 )
 
-_BUCKET = "b.id, b.name, b.owner_id, b.visibility, b.created_at"
+_BUCKET = f"b.id, b.name, b.owner_id, b.visibility, b.created_at, {quotas.HAS_QUOTA}"
+_BUCKET_COLUMNS = len(BucketRow._fields)  # with the role
 _GRANTED_TO = """(g.user_id = %(user_id)s OR g.group_id IN (
   SELECT ug.group_id FROM auth_user_groups ug WHERE ug.user_id = %(user_id)s))"""
 
 # The owner's is known without a look at the grants. 3 is models.Role.OWNER.
 _GRANTED = f"""CASE WHEN b.owner_id = %(user_id)s THEN 3 ELSE coalesce((
   SELECT max(g.role) FROM bucket_grant g WHERE g.bucket_id = b.id
-  AND substr(CAST(%(key)s AS text), 1, length(g.prefix)) = g.prefix AND {_GRANTED_TO}), 0) END"""
+  AND substr(CAST(%(key)s AS text), 1, length(g.prefix)) = g.prefix
+  AND {_GRANTED_TO}), 0) END"""
 _NOTHING_GRANTED = "0"
 _OBJECT = (
     "o.id, o.bucket_id, o.key, o.version_id, o.blob_id, o.sha256, o.size, o.etag,"
@@ -40,7 +44,8 @@ def find_bucket(
 ) -> BucketRow | None:
     """Return the bucket of that name, with the user's role for keys of that prefix."""
     row = run.row(
-        f"SELECT {_BUCKET}, {_granted(user_id)} FROM bucket b WHERE b.name = %(bucket)s",
+        f"SELECT {_BUCKET}, {_granted(user_id)} FROM bucket b"
+        " WHERE b.name = %(bucket)s",
         {"bucket": name, "key": prefix, "user_id": user_id},
     )
     return _bucket(row) if row else None
@@ -60,7 +65,9 @@ def find_object(
     )
     if row is None:
         return None
-    return _bucket(row[:6]), _object(row[6:]) if row[6] is not None else None
+    bucket_row, object_row = row[:_BUCKET_COLUMNS], row[_BUCKET_COLUMNS:]
+    found = _object(object_row) if object_row[0] is not None else None
+    return _bucket(bucket_row), found
 
 
 def content_readable(*, blob_id: int, scope: Scope) -> bool:
@@ -118,6 +125,21 @@ def bucket_totals(bucket_id: int) -> Totals:
         {"bucket_id": bucket_id},
     )
     return Totals(int(objects), int(size))
+
+
+def room(*, bucket_id: int, key: str) -> Room | None:
+    """Return what is used and may be, for an upload to a key; None: no such bucket."""
+    row = run.row(
+        f"WITH {quotas.room(upkeep.totals_unfolded())} SELECT * FROM room",
+        {"bucket_id": bucket_id, "key": key},
+    )
+    return Room._make(row) if row else None
+
+
+def owned(user_id: int) -> Owned:
+    """Return what a user owns, over all buckets, and may own."""
+    statement = quotas.owned(upkeep.totals_unfolded())
+    return Owned._make(run.one(statement, {"user_id": user_id}))
 
 
 def key_range(*, bucket: BucketRow, span: Span, limit: int) -> list[ListedEntry]:
@@ -214,8 +236,8 @@ def _in_scope(scope: Scope) -> tuple[str, dict[str, Any]]:
 
 
 def _bucket(row: Sequence[Any]) -> BucketRow:
-    id_, name, owner_id, visibility, created_at, granted = row
-    return BucketRow(id_, name, owner_id, visibility, _aware(created_at), granted)
+    *plain, created_at, has_quota, granted = row
+    return BucketRow._make((*plain, _aware(created_at), bool(has_quota), granted))
 
 
 def _object(row: Sequence[Any]) -> ObjectRow:

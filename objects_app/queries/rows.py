@@ -2,10 +2,13 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 # A time as the database gave it, for handing back only: SQLite's is text.
 Moment = datetime | str
+
+Whose = Literal["bucket", "owner"]
+Unit = Literal["bytes", "objects"]
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -33,6 +36,7 @@ class Actor(NamedTuple):
 class BucketRow(NamedTuple):
     """A bucket with all that deciding about access needs.
 
+    `has_quota`: it or its owner is limited, so that each upload has to look.
     `granted` is the highest role (models.Role, 0: none) that the asker has there, as
     its owner or by grants, for the key or prefix that was asked about.
     """
@@ -42,6 +46,7 @@ class BucketRow(NamedTuple):
     owner_id: int | None
     visibility: str
     created_at: datetime
+    has_quota: bool = False
     granted: int = 0
 
 
@@ -149,11 +154,78 @@ class NewObject(NamedTuple):
     metadata: dict[str, str]
 
 
+class Exceeded(NamedTuple):
+    """The limit that an upload would exceed, and by what: `used` of `quota` and what
+    the upload `adds`, in bytes or objects, of a bucket or of all its owner's."""
+
+    whose: Whose
+    unit: Unit
+    used: int
+    adds: int
+    quota: int
+
+
+class Room(NamedTuple):
+    """What a bucket and its owner use and may (None: any amount), at one moment.
+
+    `present_size` is that of the object which an upload would replace, None if none.
+    """
+
+    used_bytes: int
+    used_objects: int
+    owner_bytes: int
+    owner_objects: int
+    quota_bytes: int | None
+    quota_objects: int | None
+    owner_quota_bytes: int | None
+    owner_quota_objects: int | None
+    present_size: int | None = None
+
+    def exceeded(self, *, size: int) -> Exceeded | None:
+        """Return the first limit that an upload of that size would exceed.
+
+        What shrinks or keeps the usage exceeds none, even where too much is used.
+        """
+        adds: dict[Unit, int] = {
+            "bytes": size - (self.present_size or 0),
+            "objects": 1 if self.present_size is None else 0,
+        }
+        limits: tuple[tuple[Whose, Unit, int, int | None], ...] = (
+            ("bucket", "bytes", self.used_bytes, self.quota_bytes),
+            ("bucket", "objects", self.used_objects, self.quota_objects),
+            ("owner", "bytes", self.owner_bytes, self.owner_quota_bytes),
+            ("owner", "objects", self.owner_objects, self.owner_quota_objects),
+        )
+        for whose, unit, used, quota in limits:
+            if quota is not None and 0 < adds[unit] > quota - used:
+                return Exceeded(whose, unit, used, adds[unit], quota)
+        return None
+
+
+class Owned(NamedTuple):
+    """What a user owns and may own (None: any number), over all buckets."""
+
+    buckets: int
+    bytes: int
+    objects: int
+    quota_buckets: int | None
+    quota_bytes: int | None
+    quota_objects: int | None
+
+    @property
+    def room(self) -> Room:
+        """What is left for an object in a bucket that is not there yet."""
+        quotas = (None, None, self.quota_bytes, self.quota_objects)
+        return Room(0, 0, self.bytes, self.objects, *quotas)
+
+
 class Committed(NamedTuple):
-    """What a commit did. `created_at` is None when a precondition failed."""
+    """What a commit did. `created_at` is None when a precondition failed, or when a
+    quota is `exceeded`."""
 
     created_at: datetime | None
     replaced: bool
+    exceeded: Exceeded | None = None
 
 
 class Deleted(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
-from objects_app.queries import run
+from objects_app.queries import quotas, run
 from objects_app.queries.rows import (
     Actor,
     BlobState,
@@ -22,6 +22,7 @@ from objects_app.queries.rows import (
     Deleted,
     NewObject,
     Preconditions,
+    Room,
 )
 
 _TIME = "%%Y-%%m-%%d %%H:%%M:%%f000"
@@ -38,19 +39,24 @@ def ahead(parameter: str) -> str:
     return f"strftime('{_TIME}', 'now', '+' || %({parameter})s || ' seconds')"
 
 
+WATERMARK = "coalesce((SELECT position FROM journal_watermark WHERE id = 1), 0)"
+UNFOLDED = f"j.id > {WATERMARK}"
+
+
 def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | None:
     """See Dialect.create_bucket."""
     with transaction.atomic():
         row = run.row(
-            "INSERT INTO bucket (name, owner_id, visibility, created_at)"
-            f" VALUES (%(name)s, %(owner_id)s, 'private', {NOW})"
-            " ON CONFLICT (name) DO NOTHING"
-            " RETURNING id, name, owner_id, visibility, created_at || ''",
+            "INSERT INTO bucket AS b (name, owner_id, visibility, created_at)"
+            f" SELECT %(name)s, %(owner_id)s, 'private', {NOW}"
+            f" WHERE {quotas.MAY_OWN_ANOTHER} ON CONFLICT (name) DO NOTHING"
+            " RETURNING id, name, owner_id, visibility, created_at || '',"
+            f" {quotas.HAS_QUOTA}",
             {"name": name, "owner_id": owner_id},
         )
         if row is None:
             return None
-        *plain, created_at = row
+        *plain, created_at, has_quota = row
         _journal(
             {"bucket_id": row[0], "bucket_name": name, "key": "", "sha256": ""},
             by,
@@ -61,7 +67,7 @@ def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | 
             bytes_delta=0,
             old_blob_id=None,
         )
-    return BucketRow._make((*plain, _parse(created_at)))
+    return BucketRow(*plain, _parse(created_at), bool(has_quota))
 
 
 _CLAIM = f"""
@@ -139,6 +145,8 @@ _LATEST = (
     " WHERE bucket_id = %(bucket_id)s AND key = %(key)s AND is_latest"
 )
 
+_ROOM = f"WITH {quotas.room(UNFOLDED)} SELECT * FROM room"
+
 
 def commit(
     *,
@@ -147,6 +155,7 @@ def commit(
     conditions: Preconditions,
     wrote: bool,
     by: Actor,
+    limited: bool = False,
 ) -> Committed | None:
     """See Dialect.commit."""
     values: dict[str, Any] = {
@@ -164,6 +173,10 @@ def commit(
         modified = _parse(created_at) if created_at else None
         if not conditions.hold(etag=etag, modified=modified):
             return Committed(None, replaced=present is not None)
+        if limited:
+            room = Room._make(run.one(_ROOM, values))
+            if exceeded := room.exceeded(size=new.size):
+                return Committed(None, present is not None, exceeded)
         now = _later(_now(), created_at)
         values |= {
             "created_at": now,

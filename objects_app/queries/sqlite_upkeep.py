@@ -6,7 +6,7 @@ from django.db import transaction
 
 from objects_app.queries import run
 from objects_app.queries.rows import Marked, Moment
-from objects_app.queries.sqlite import NOW, ago, ahead
+from objects_app.queries.sqlite import NOW, UNFOLDED, WATERMARK, ago, ahead
 
 _REFERRED = """(
     EXISTS (SELECT 1 FROM stored_object WHERE blob_id = blob.id)
@@ -134,7 +134,6 @@ def hold_sweep(*, backup: str) -> tuple[Moment, bool]:
     return moment, new == 1
 
 
-_WATERMARK = "coalesce((SELECT position FROM journal_watermark WHERE id = 1), 0)"
 _MOVE_WATERMARK = (
     "INSERT INTO journal_watermark (id, position)"
     " SELECT 1, coalesce(max(id), 0) FROM journal_entry WHERE true"
@@ -146,14 +145,14 @@ def fold_journal() -> int:
     """See Upkeep.fold_journal."""
     with transaction.atomic():
         folded = int(
-            run.one(f"SELECT count(*) FROM journal_entry WHERE id > {_WATERMARK}")[0]
+            run.one(f"SELECT count(*) FROM journal_entry WHERE id > {WATERMARK}")[0]
         )
         if not folded:
             return 0
         run.changed(
             "INSERT INTO bucket_totals (bucket_id, objects_total, bytes_total)"
             " SELECT bucket_id, sum(objects_delta), sum(bytes_delta)"
-            f" FROM journal_entry WHERE id > {_WATERMARK} AND bucket_id <> 0"
+            f" FROM journal_entry WHERE id > {WATERMARK} AND bucket_id <> 0"
             " GROUP BY bucket_id"
             " ON CONFLICT (bucket_id) DO UPDATE SET"
             " objects_total = objects_total + excluded.objects_total,"
@@ -177,4 +176,4 @@ def recount() -> None:
 
 def totals_unfolded() -> str:
     """See Upkeep.totals_unfolded."""
-    return f"j.id > {_WATERMARK}"
+    return UNFOLDED

@@ -55,6 +55,7 @@ TABLE: dict[type[Exception], Problem] = {
     errors.CsrfRequired: Problem(403, "csrf_required", "CSRF token required"),
     errors.NoSuchAccessKey: Problem(404, "no_such_access_key", "No such access key"),
     errors.NoSuchGrant: Problem(404, "no_such_grant", "No such grant"),
+    errors.TooManyBuckets: Problem(403, "too_many_buckets", "Too many buckets"),
     errors.NoSuchBucket: Problem(404, "no_such_bucket", "No such bucket"),
     errors.NoSuchKey: Problem(404, "no_such_key", "No such key"),
     errors.BodyStalled: Problem(408, "body_stalled", "Body stalled"),
@@ -66,6 +67,7 @@ TABLE: dict[type[Exception], Problem] = {
     errors.BodyTooLarge: Problem(413, "body_too_large", "Body too large"),
     Unsatisfiable: Problem(416, "range_not_satisfiable", "Range not satisfiable"),
     errors.LoginLocked: Problem(429, "login_locked", "Login locked"),
+    errors.RateLimited: Problem(429, "rate_limited", "Rate limited"),
     errors.BytesMissing: Problem(500, "bytes_missing", "Bytes missing"),
     errors.SecretUnreadable: Problem(500, "secret_unreadable", "Secret unreadable"),
     errors.IssuerUnavailable: Problem(
@@ -75,6 +77,7 @@ TABLE: dict[type[Exception], Problem] = {
         503, "storage_unavailable", "Storage unavailable"
     ),
     errors.StorageBusy: Problem(503, "storage_busy", "Storage busy"),
+    errors.QuotaExceeded: Problem(507, "quota_exceeded", "Quota exceeded"),
 }
 
 NO_SUCH_PATH = Problem(404, "no_such_path", "No such path")
@@ -101,7 +104,7 @@ def response(request: HttpRequest, error: Exception) -> HttpResponse:
         )
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         answer["Retry-After"] = str(RETRY_SECONDS)
-    if isinstance(error, errors.LoginLocked):
+    if isinstance(error, errors.LoginLocked | errors.RateLimited):
         answer["Retry-After"] = str(error.retry_after)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         answer["WWW-Authenticate"] = 'Bearer realm="objectstore"'

@@ -17,7 +17,7 @@ from objects_app.models import (
 from objects_app.names import check_bucket_name
 from objects_app.queries import reads, sql
 from objects_app.queries.rows import Actor, BucketRow, Scope, Totals
-from objects_app.services import audit
+from objects_app.services import audit, quotas
 
 
 class NewBucket(NamedTuple):
@@ -37,13 +37,16 @@ class CreatedBucket(NamedTuple):
 def create_bucket(*, new: NewBucket, by: Actor) -> CreatedBucket:
     """Make a bucket, or return it if it is the owner's already.
 
-    Raises InvalidBucketName, and BucketTaken when somebody else has the name.
+    Raises InvalidBucketName; TooManyBuckets when the owner may have no other; and
+    BucketTaken when somebody else has the name.
     """
     check_bucket_name(new.name)
     made = sql.create_bucket(name=new.name, owner_id=new.owner_id, by=by)
     if made is not None:
         return CreatedBucket(made, created=True)
     row = reads.find_bucket(new.name)
+    if row is None or row.owner_id != new.owner_id:
+        quotas.require_another_bucket(owner_id=new.owner_id)
     if row is None:
         raise NoSuchBucket(f"Bucket {new.name} was deleted just now: try again.")
     if row.owner_id != new.owner_id:

@@ -36,7 +36,7 @@ from objects_app.queries.rows import (
     Preconditions,
     Scope,
 )
-from objects_app.services import buckets
+from objects_app.services import buckets, quotas
 
 _DELETING_WAIT_SECONDS = 5.0
 _DELETING_POLL_SECONDS = 0.05
@@ -83,8 +83,10 @@ def put_object(
     in bytes. `readable` is what the caller may
     read: only content found there is reported as deduplicated. Raises
     PreconditionFailed, DigestMismatch, IncompleteBody, BodyStalled, BodyTooLarge,
-    BucketTaken, StorageUnavailable, StorageBusy; in each case nothing was stored.
+    BucketTaken, TooManyBuckets, QuotaExceeded, StorageUnavailable, StorageBusy; in each
+    case nothing was stored.
     """
+    _require_room(bucket=bucket, key=key, size=length)
     store = backend()
     with receive(
         stream,
@@ -104,6 +106,16 @@ def put_object(
             readable=readable,
             by=by,
         )
+
+
+def _require_room(
+    *, bucket: BucketRow | buckets.NewBucket, key: str, size: int | None
+) -> None:
+    """Refuse before the body what the commit would refuse, which decides it again."""
+    if isinstance(bucket, buckets.NewBucket):
+        quotas.require_room_for_new_bucket(owner_id=bucket.owner_id, size=size or 0)
+    elif bucket.has_quota:
+        quotas.require_room(bucket=bucket, key=key, size=size or 0)
 
 
 def store_received(
@@ -128,6 +140,7 @@ def store_received(
         )
         wrote = secure_bytes(store=store, claim=claim, received=received)
         if isinstance(bucket, buckets.NewBucket):
+            _require_room(bucket=bucket, key=key, size=received.size)
             bucket = buckets.create_bucket(new=bucket, by=by).row
         new = NewObject(
             bucket_id=bucket.id,
@@ -139,11 +152,18 @@ def store_received(
             **description._asdict(),
         )
         committed = _commit(
-            claim=claim, new=new, conditions=conditions, wrote=wrote, by=by
+            claim=claim,
+            new=new,
+            conditions=conditions,
+            wrote=wrote,
+            by=by,
+            limited=bucket.has_quota,
         )
         if committed is None:
             metrics.LOST_RACES.labels("commit").inc()
             continue
+        if committed.exceeded is not None:
+            raise quotas.refusal(bucket=bucket.name, exceeded=committed.exceeded)
         if committed.created_at is None:
             raise PreconditionFailed(
                 "The object is not in the state that the conditions ask for: "
@@ -165,11 +185,22 @@ def store_received(
 
 
 def _commit(
-    *, claim: Claim, new: NewObject, conditions: Preconditions, wrote: bool, by: Actor
+    *,
+    claim: Claim,
+    new: NewObject,
+    conditions: Preconditions,
+    wrote: bool,
+    by: Actor,
+    limited: bool,
 ) -> Committed | None:
     try:
         return sql.commit(
-            claim=claim, new=new, conditions=conditions, wrote=wrote, by=by
+            claim=claim,
+            new=new,
+            conditions=conditions,
+            wrote=wrote,
+            by=by,
+            limited=limited,
         )
     except IntegrityError as error:
         bucket = reads.find_bucket(new.bucket_name)
