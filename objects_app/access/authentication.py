@@ -182,13 +182,17 @@ def _require_csrf_header(request: HttpRequest) -> None:
     probe.method = "PUT"
     probe.META = request.META
     probe.COOKIES = request.COOKIES
-    middleware = CsrfViewMiddleware(lambda _: HttpResponse())
+    middleware = CsrfViewMiddleware(_accepted)
     middleware.process_request(probe)
-    if middleware.process_view(probe, _require_csrf_header, (), {}) is not None:
+    if middleware.process_view(probe, _accepted, (), {}) is not None:
         raise CsrfRequired(
             "Signed in by cookie, writing needs the X-CSRFToken header: send the "
             "csrftoken cookie's value in it, or use an access key."
         )
+
+
+def _accepted(_: HttpRequest) -> HttpResponse:
+    return HttpResponse()
 
 
 def _of_key(key: accounts.KeyAccount, nobody: Principal) -> Principal:

@@ -67,7 +67,7 @@ def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | 
             bytes_delta=0,
             old_blob_id=None,
         )
-    return BucketRow(*plain, _parse(created_at), bool(has_quota))
+    return BucketRow._make((*plain, _parse(created_at), bool(has_quota), 0))
 
 
 _CLAIM = f"""

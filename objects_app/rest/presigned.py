@@ -1,22 +1,23 @@
 """What a presigned URL asks of the one request that it is for."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.http import content_disposition_header
 
 from objects_app.access.principals import principal_of
-from objects_app.blobs.ingest import Expected
 from objects_app.errors import DigestMismatch, InvalidPresigned
 from objects_app.http.digests import expected_digests
 
+if TYPE_CHECKING:
+    from objects_app.blobs.ingest import Expected
+
 
 class UploadLimits(NamedTuple):
-    """What a body may be."""
+    """What a body must hash to, and how large it may be; None: as any other."""
 
-    most_bytes: int
-    expected: Expected
+    expected: "Expected"
+    most_bytes: int | None = None
 
 
 def upload_limits(request: HttpRequest, content_type: str) -> UploadLimits:
@@ -26,19 +27,16 @@ def upload_limits(request: HttpRequest, content_type: str) -> UploadLimits:
     a header that contradicts it, and what `expected_digests` raises.
     """
     expected = expected_digests(request.headers)
-    most_bytes: int = settings.MAX_UPLOAD_BYTES
     url = principal_of(request).presigned
     if url is None:
-        return UploadLimits(most_bytes, expected)
+        return UploadLimits(expected)
     if url.content_type is not None and content_type != url.content_type:
         raise InvalidPresigned(f"This URL wants Content-Type: {url.content_type}.")
-    if url.max_bytes is not None:
-        most_bytes = min(most_bytes, url.max_bytes)
     if url.sha256 is not None:
         if expected.sha256 not in {None, url.sha256}:
             raise DigestMismatch("This URL is for a body of another SHA-256.")
         expected = expected._replace(sha256=url.sha256)
-    return UploadLimits(most_bytes, expected)
+    return UploadLimits(expected, url.max_bytes)
 
 
 def named_by_url(request: HttpRequest, headers: dict[str, str]) -> dict[str, str]:

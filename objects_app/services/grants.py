@@ -1,7 +1,7 @@
 """Grants: who else may do what in a bucket."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
@@ -83,7 +83,7 @@ def put_grant(
         if not Bucket.objects.select_for_update().filter(pk=bucket.id).exists():
             raise NoSuchBucket(f"There is no bucket {bucket.name}.")
         grant, _ = Grant.objects.update_or_create(
-            bucket_id=bucket.id, prefix=prefix, **whose, defaults={"role": number}
+            bucket_id=bucket.id, prefix=prefix, defaults={"role": number}, **whose
         )
         audit.record(
             operation=JournalEntry.Operation.GRANT,
@@ -116,7 +116,7 @@ def delete_grant(
         )
 
 
-def _whose(grantee: Grantee) -> dict[str, int]:
+def _whose(grantee: Grantee) -> dict[str, Any]:
     if (grantee.user is None) == (grantee.group is None):
         raise InvalidArgument("Name either a user or a group.")
     if grantee.user is not None:

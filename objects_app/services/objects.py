@@ -70,7 +70,7 @@ def put_object(
     key: str,
     stream: Readable,
     length: int | None,
-    limit: int,
+    limit: int | None = None,
     expected: Expected,
     description: Description,
     conditions: Preconditions = ANYTHING,
@@ -79,8 +79,8 @@ def put_object(
 ) -> StoredResult:
     """Store a body under a key, making the bucket if it is a NewBucket.
 
-    `length` is the declared one, None if unknown; `limit` the most there may be, both
-    in bytes. `readable` is what the caller may
+    `length` is the declared one, None if unknown; `limit` the most there may be, where
+    that is less than MAX_UPLOAD_BYTES; both in bytes. `readable` is what the caller may
     read: only content found there is reported as deduplicated. Raises
     PreconditionFailed, DigestMismatch, IncompleteBody, BodyStalled, BodyTooLarge,
     BucketTaken, TooManyBuckets, QuotaExceeded, StorageUnavailable, StorageBusy; in each
@@ -91,7 +91,7 @@ def put_object(
     with receive(
         stream,
         length=length,
-        limit=limit,
+        limit=_most_bytes(limit),
         expected=expected,
         spool_dir=store.spool_dir,
         part_bytes=store.part_bytes,
@@ -106,6 +106,11 @@ def put_object(
             readable=readable,
             by=by,
         )
+
+
+def _most_bytes(limit: int | None) -> int:
+    most: int = settings.MAX_UPLOAD_BYTES
+    return most if limit is None else min(limit, most)
 
 
 def _require_room(

@@ -82,9 +82,9 @@ def test_each_request_is_of_one_class(
 @pytest.mark.parametrize(
     ("principal", "who"),
     [
-        (Principal(7, "alice", False, key_id="AK1", address="192.0.2.1"), "key:AK1"),
-        (Principal(7, "alice", False, address="192.0.2.1"), "user:7"),
-        (Principal(None, "anonymous", False, address="192.0.2.1"), "address:192.0.2.1"),
+        (Principal("alice", "192.0.2.1", False, user_id=7, key_id="K1"), "key:K1"),
+        (Principal("alice", "192.0.2.1", False, user_id=7), "user:7"),
+        (Principal("anonymous", "192.0.2.1", False), "address:192.0.2.1"),
     ],
 )
 def test_a_caller_is_the_key_else_the_user_else_the_address(
@@ -95,7 +95,7 @@ def test_a_caller_is_the_key_else_the_user_else_the_address(
 
 def test_addresses_of_one_ipv6_network_are_one_caller() -> None:
     def who(address: str) -> str:
-        return rates.who(Principal(None, "anonymous", False, address=address))
+        return rates.who(Principal("anonymous", address, False))
 
     assert who("2001:db8:1:2::1") == who("2001:db8:1:2:ffff::9")
     assert who("2001:db8:1:2::1") != who("2001:db8:1:3::1")
