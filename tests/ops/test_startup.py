@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
-from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.db import IntegrityError
 from pytest_django import Settings
@@ -119,8 +118,8 @@ def test_the_first_start_makes_an_administrator_who_can_sign_in() -> None:
 
     assert password is not None
     assert len(password) >= 16
-    user = authenticate(username="admin", password=password)
-    assert isinstance(user, User)
+    user = User.objects.get(username="admin")
+    assert user.check_password(password)
     assert user.is_superuser
 
 
