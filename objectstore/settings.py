@@ -227,7 +227,7 @@ CORS_ALLOWED_ORIGINS = [o for o in config.cors_allowed_origins if o != "*"]
 CORS_URLS_REGEX = r"^/"  # the default's dot matches no newline, which keys may hold
 # `*` does not stand for Authorization (Fetch standard); credentials are never allowed.
 CORS_ALLOW_HEADERS = ["*", "Authorization"]
-CORS_ALLOW_METHODS = ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]
+CORS_ALLOW_METHODS = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"]
 CORS_EXPOSE_HEADERS = [
     "*",  # X-Object-Meta-*; older browsers do not know it, hence the rest
     "ETag",

@@ -129,8 +129,8 @@ def new_bucket(principal: Principal, name: str) -> BucketRow | NewBucket:
 
 def readable(principal: Principal) -> Scope:
     """Return which buckets the caller may list whole. Raises CredentialsRequired."""
-    if principal.user_id is None:
-        _refuse_strangers(principal, Action.LIST)
+    if principal.user_id is None and anonymous_access(principal) == "none":
+        _require_credentials()
     if principal.presigned is not None:
         return _NOBODY
     return Scope(

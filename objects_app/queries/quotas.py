@@ -5,10 +5,9 @@ Used is what the totals say and the journal's rest, in one snapshot, as in
 an allowance.
 """
 
-# Whether an upload into the bucket has to look at all. Names without their table: SQLite
-# knows no other in RETURNING.
-HAS_QUOTA = """(quota_bytes IS NOT NULL OR quota_objects IS NOT NULL OR EXISTS (
-  SELECT 1 FROM allowance a WHERE a.user_id = owner_id
+# Whether an upload into the bucket `b` has to look at all.
+HAS_QUOTA = """(b.quota_bytes IS NOT NULL OR b.quota_objects IS NOT NULL OR EXISTS (
+  SELECT 1 FROM allowance a WHERE a.user_id = b.owner_id
   AND (a.bytes_quota IS NOT NULL OR a.objects_quota IS NOT NULL)))"""
 
 # Whether %(owner_id)s, null for nobody, may own one more bucket.

@@ -30,7 +30,9 @@ def test_a_preflight_of_that_origin_is_allowed_all_the_store_can_do(
     assert answer.status == 200
     assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
     methods = answer.headers["Access-Control-Allow-Methods"].split(", ")
-    assert set(methods) == {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}
+    assert set(methods) == {
+        *("GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS")
+    }
     assert answer.headers["Access-Control-Allow-Headers"] == "*, Authorization"
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
@@ -76,7 +78,7 @@ def test_a_star_allows_every_origin(data_plane: DataPlane, settings: Settings) -
         ("/", "GET, HEAD, OPTIONS"),
         ("/objects", "GET, HEAD, OPTIONS"),
         ("/buckets", "GET, HEAD, OPTIONS"),
-        ("/buckets/test", "DELETE, GET, HEAD, OPTIONS, PUT"),
+        ("/buckets/test", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
         (PATH, "DELETE, GET, HEAD, OPTIONS, PUT"),
     ],
 )

@@ -270,7 +270,7 @@ def test_a_path_that_is_none_gets_a_problem_for_every_method(
         ("/buckets", "GET, HEAD, OPTIONS"),
         ("/healthz", "GET, HEAD, OPTIONS"),
         ("/readyz", "GET, HEAD, OPTIONS"),
-        ("/buckets/test", "DELETE, GET, HEAD, OPTIONS, PUT"),
+        ("/buckets/test", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
         (PATH, "DELETE, GET, HEAD, OPTIONS, PUT"),
     ],
 )
