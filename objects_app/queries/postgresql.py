@@ -145,11 +145,11 @@ _JOURNAL_COLUMNS = (
 
 _CREATE_BUCKET = f"""
 WITH b AS (
-  INSERT INTO bucket AS b (name, owner_id, visibility, created_at)
+  INSERT INTO bucket (name, owner_id, visibility, created_at)
   SELECT %(name)s, %(owner_id)s::bigint, 'private', clock_timestamp()
   WHERE {quotas.MAY_OWN_ANOTHER}
   ON CONFLICT (name) DO NOTHING
-  RETURNING id, name, owner_id, visibility, created_at, {quotas.HAS_QUOTA}
+  RETURNING id, name, owner_id, visibility, created_at, {quotas.has_quota("bucket")}
 ), j AS (
   INSERT INTO journal_entry ({_JOURNAL_COLUMNS})
   SELECT id, name, '', '', 'create_bucket', 0, 0, '', NULL,

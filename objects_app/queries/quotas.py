@@ -5,11 +5,6 @@ Used is what the totals say and the journal's rest, in one snapshot, as in
 an allowance.
 """
 
-# Whether an upload into the bucket `b` has to look at all.
-HAS_QUOTA = """(b.quota_bytes IS NOT NULL OR b.quota_objects IS NOT NULL OR EXISTS (
-  SELECT 1 FROM allowance a WHERE a.user_id = b.owner_id
-  AND (a.bytes_quota IS NOT NULL OR a.objects_quota IS NOT NULL)))"""
-
 # Whether %(owner_id)s, null for nobody, may own one more bucket.
 MAY_OWN_ANOTHER = """NOT EXISTS (
   SELECT 1 FROM allowance a WHERE a.user_id = CAST(%(owner_id)s AS bigint)
@@ -43,6 +38,13 @@ _ROOM = f"""
   FROM bucket b LEFT JOIN allowance a ON a.user_id = b.owner_id
   WHERE b.id = {_BUCKET_ID}
 """
+
+
+def has_quota(bucket: str) -> str:
+    """Return whether an upload into the row of that table, or name, has to look."""
+    return f"""({bucket}.quota_bytes IS NOT NULL OR {bucket}.quota_objects IS NOT NULL
+  OR EXISTS (SELECT 1 FROM allowance a WHERE a.user_id = {bucket}.owner_id
+    AND (a.bytes_quota IS NOT NULL OR a.objects_quota IS NOT NULL)))"""
 
 
 def room(unfolded: str) -> str:

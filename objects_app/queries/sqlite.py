@@ -47,11 +47,11 @@ def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | 
     """See Dialect.create_bucket."""
     with transaction.atomic():
         row = run.row(
-            "INSERT INTO bucket AS b (name, owner_id, visibility, created_at)"
+            "INSERT INTO bucket (name, owner_id, visibility, created_at)"
             f" SELECT %(name)s, %(owner_id)s, 'private', {NOW}"
             f" WHERE {quotas.MAY_OWN_ANOTHER} ON CONFLICT (name) DO NOTHING"
             " RETURNING id, name, owner_id, visibility, created_at || '',"
-            f" {quotas.HAS_QUOTA}",
+            f" {quotas.has_quota('bucket')}",
             {"name": name, "owner_id": owner_id},
         )
         if row is None:
