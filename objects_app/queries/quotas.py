@@ -5,6 +5,18 @@ Used is what the totals say and the journal's rest, in one snapshot, as in
 an allowance.
 """
 
+_LIMITED = "(a.bytes_quota IS NOT NULL OR a.objects_quota IS NOT NULL)"
+
+# Whether an upload into the bucket `b` has to look.
+HAS_QUOTA = f"""(b.quota_bytes IS NOT NULL OR b.quota_objects IS NOT NULL OR EXISTS (
+  SELECT 1 FROM allowance a WHERE a.user_id = b.owner_id AND {_LIMITED}))"""
+
+# The same of a bucket that %(owner_id)s makes at this moment. Of the row itself SQLite
+# 3.40 says in RETURNING that a null is not null.
+OWNER_HAS_QUOTA = f"""EXISTS (
+  SELECT 1 FROM allowance a
+  WHERE a.user_id = CAST(%(owner_id)s AS bigint) AND {_LIMITED})"""
+
 # Whether %(owner_id)s, null for nobody, may own one more bucket.
 MAY_OWN_ANOTHER = """NOT EXISTS (
   SELECT 1 FROM allowance a WHERE a.user_id = CAST(%(owner_id)s AS bigint)
@@ -17,8 +29,7 @@ _BUCKET_ID = "CAST(%(bucket_id)s AS bigint)"
 _COUNTED = f"""
   SELECT id FROM bucket WHERE id = {_BUCKET_ID}
   UNION SELECT other.id FROM bucket this
-  JOIN allowance a ON a.user_id = this.owner_id
-    AND (a.bytes_quota IS NOT NULL OR a.objects_quota IS NOT NULL)
+  JOIN allowance a ON a.user_id = this.owner_id AND {_LIMITED}
   JOIN bucket other ON other.owner_id = this.owner_id
   WHERE this.id = {_BUCKET_ID}
 """
@@ -38,13 +49,6 @@ _ROOM = f"""
   FROM bucket b LEFT JOIN allowance a ON a.user_id = b.owner_id
   WHERE b.id = {_BUCKET_ID}
 """
-
-
-def has_quota(bucket: str) -> str:
-    """Return whether an upload into the row of that table, or name, has to look."""
-    return f"""({bucket}.quota_bytes IS NOT NULL OR {bucket}.quota_objects IS NOT NULL
-  OR EXISTS (SELECT 1 FROM allowance a WHERE a.user_id = {bucket}.owner_id
-    AND (a.bytes_quota IS NOT NULL OR a.objects_quota IS NOT NULL)))"""
 
 
 def room(unfolded: str) -> str:

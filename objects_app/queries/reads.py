@@ -18,9 +18,7 @@ from objects_app.queries.rows import (
     Totals,
 )
 
-_BUCKET = (
-    f"b.id, b.name, b.owner_id, b.visibility, b.created_at, {quotas.has_quota('b')}"
-)
+_BUCKET = f"b.id, b.name, b.owner_id, b.visibility, b.created_at, {quotas.HAS_QUOTA}"
 _BUCKET_COLUMNS = len(BucketRow._fields)  # with the role
 _GRANTED_TO = """(g.user_id = %(user_id)s OR g.group_id IN (
   SELECT ug.group_id FROM auth_user_groups ug WHERE ug.user_id = %(user_id)s))"""
