@@ -115,9 +115,10 @@ q AS MATERIALIZED (
   FROM room
 ),
 """
-_FITS = """
+# Of a bucket that is gone there is no room to look at: its foreign key refuses.
+_FITS = """ LEFT JOIN q ON true WHERE q.used_bytes IS NULL OR (
   q.spare_bytes >= %(size)s::bigint - coalesce(q.present_size, 0)
-  AND (q.present_size IS NOT NULL OR q.spare_objects > 0)
+  AND (q.present_size IS NOT NULL OR q.spare_objects > 0))
 """
 _FITS_STILL = """ AND
   %(size)s::bigint - stored_object.size <= (SELECT spare_bytes FROM q)
@@ -145,11 +146,11 @@ _JOURNAL_COLUMNS = (
 
 _CREATE_BUCKET = f"""
 WITH b AS (
-  INSERT INTO bucket AS b (name, owner_id, visibility, created_at)
+  INSERT INTO bucket (name, owner_id, visibility, created_at)
   SELECT %(name)s, %(owner_id)s::bigint, 'private', clock_timestamp()
   WHERE {quotas.MAY_OWN_ANOTHER}
   ON CONFLICT (name) DO NOTHING
-  RETURNING id, name, owner_id, visibility, created_at, {quotas.HAS_QUOTA}
+  RETURNING id, name, owner_id, visibility, created_at, {quotas.OWNER_HAS_QUOTA}
 ), j AS (
   INSERT INTO journal_entry ({_JOURNAL_COLUMNS})
   SELECT id, name, '', '', 'create_bucket', 0, 0, '', NULL,
@@ -250,7 +251,7 @@ j AS (
   FROM o
 )
 SELECT o.created_at, o.prev_size IS NOT NULL{f", {_ROOM_COLUMNS}" if limited else ""}
-FROM b {"CROSS JOIN q" if limited else ""} LEFT JOIN o ON true
+FROM b {"LEFT JOIN q ON true" if limited else ""} LEFT JOIN o ON true
 """
 
 
@@ -307,7 +308,7 @@ def _upsert(shape: tuple[bool | str, ...], *, limited: bool) -> str:
   WHERE bucket_id = %(bucket_id)s::bigint AND key = %(key)s AND is_latest
     AND {condition}
 """
-    insert = f"{_INSERT}{f', q WHERE {_FITS}' if limited else ''}{_ON_CONFLICT}"
+    insert = f"{_INSERT}{_FITS if limited else ''}{_ON_CONFLICT}"
     if if_none_match == "any":
         return f"{insert} DO NOTHING"
     assignments = ", ".join(

@@ -5,10 +5,17 @@ Used is what the totals say and the journal's rest, in one snapshot, as in
 an allowance.
 """
 
-# Whether an upload into the bucket `b` has to look at all.
-HAS_QUOTA = """(b.quota_bytes IS NOT NULL OR b.quota_objects IS NOT NULL OR EXISTS (
-  SELECT 1 FROM allowance a WHERE a.user_id = b.owner_id
-  AND (a.bytes_quota IS NOT NULL OR a.objects_quota IS NOT NULL)))"""
+_LIMITED = "(a.bytes_quota IS NOT NULL OR a.objects_quota IS NOT NULL)"
+
+# Whether an upload into the bucket `b` has to look.
+HAS_QUOTA = f"""(b.quota_bytes IS NOT NULL OR b.quota_objects IS NOT NULL OR EXISTS (
+  SELECT 1 FROM allowance a WHERE a.user_id = b.owner_id AND {_LIMITED}))"""
+
+# The same of a bucket that %(owner_id)s makes at this moment. Of the row itself SQLite
+# 3.40 says in RETURNING that a null is not null.
+OWNER_HAS_QUOTA = f"""EXISTS (
+  SELECT 1 FROM allowance a
+  WHERE a.user_id = CAST(%(owner_id)s AS bigint) AND {_LIMITED})"""
 
 # Whether %(owner_id)s, null for nobody, may own one more bucket.
 MAY_OWN_ANOTHER = """NOT EXISTS (
@@ -22,8 +29,7 @@ _BUCKET_ID = "CAST(%(bucket_id)s AS bigint)"
 _COUNTED = f"""
   SELECT id FROM bucket WHERE id = {_BUCKET_ID}
   UNION SELECT other.id FROM bucket this
-  JOIN allowance a ON a.user_id = this.owner_id
-    AND (a.bytes_quota IS NOT NULL OR a.objects_quota IS NOT NULL)
+  JOIN allowance a ON a.user_id = this.owner_id AND {_LIMITED}
   JOIN bucket other ON other.owner_id = this.owner_id
   WHERE this.id = {_BUCKET_ID}
 """

@@ -47,11 +47,11 @@ def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | 
     """See Dialect.create_bucket."""
     with transaction.atomic():
         row = run.row(
-            "INSERT INTO bucket AS b (name, owner_id, visibility, created_at)"
+            "INSERT INTO bucket (name, owner_id, visibility, created_at)"
             f" SELECT %(name)s, %(owner_id)s, 'private', {NOW}"
             f" WHERE {quotas.MAY_OWN_ANOTHER} ON CONFLICT (name) DO NOTHING"
             " RETURNING id, name, owner_id, visibility, created_at || '',"
-            f" {quotas.HAS_QUOTA}",
+            f" {quotas.OWNER_HAS_QUOTA}",
             {"name": name, "owner_id": owner_id},
         )
         if row is None:
@@ -174,8 +174,8 @@ def commit(
         if not conditions.hold(etag=etag, modified=modified):
             return Committed(None, replaced=present is not None)
         if limited:
-            room = Room._make(run.one(_ROOM, values))
-            if exceeded := room.exceeded(size=new.size):
+            room = run.row(_ROOM, values)  # none of a bucket that is gone
+            if room and (exceeded := Room._make(room).exceeded(size=new.size)):
                 return Committed(None, present is not None, exceeded)
         now = _later(_now(), created_at)
         values |= {
