@@ -9,7 +9,6 @@ from enum import Enum
 from typing import NamedTuple, Self, TypeVar
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import connections
 
 from objects_app.blobs.hashing import Readable
@@ -203,16 +202,6 @@ def together(outcomes: Iterable[Outcome], watch: Watch) -> Moved:
         moved = moved.plus(outcome)
         watch.done(outcome)
     return moved
-
-
-def owner_named(username: str | None) -> int | None:
-    """Return the id of the owner of new buckets. Raises InvalidArgument."""
-    if username is None:
-        return None
-    user = User.objects.filter(username=username).first()
-    if user is None:
-        raise InvalidArgument(f"There is no user {username}: see /admin/.")
-    return int(user.pk)
 
 
 def target_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow:

@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand
 from objects_app.http.foreign import describe
 from objects_app.management.transfers import add_threads, summary, watched
 from objects_app.services.import_s3 import SourceAddress, import_s3
-from objects_app.services.transfer import Place, owner_named
+from objects_app.services.transfer import Place
+from objects_app.services.users import owner_named
 
 SECRET = "IMPORT_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable
 

@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand
 from objects_app.http.media_types import guess
 from objects_app.management.transfers import add_threads, summary, watched
 from objects_app.services.import_tree import import_tree
-from objects_app.services.transfer import Place, owner_named
+from objects_app.services.transfer import Place
+from objects_app.services.users import owner_named
 
 
 class Command(BaseCommand):
