@@ -44,12 +44,12 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc] # axes has no types
             address=Sum("failures_since_start", filter=address, default=0),
             account=Sum("failures_since_start", filter=account, default=0),
         )
-        failures: int = max(
+        worst: int = max(
             sums["pair"],
             sums["address"] // _TIMES_PER_ADDRESS,
             sums["account"] // _TIMES_PER_ACCOUNT,
         )
-        return failures
+        return worst
 
 
 def witness(request: HttpRequest) -> HttpRequest:

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
-from objects_app.access import lockout
+from objects_app.access import accounts, lockout
 from objects_app.access.addresses import client_address
 from objects_app.errors import InvalidCredentials, LoginLocked
 from objects_app.models import JournalEntry
@@ -60,10 +60,12 @@ def sign_out(request: HttpRequest) -> None:
     if request.user.is_authenticated:
         record(request, _Operation.LOGOUT, label=request.user.get_username())
     auth.logout(request)
+    accounts.forget()
 
 
 def record_password_change(request: HttpRequest) -> None:
-    """Write down that the signed-in user has a new password."""
+    """Write down that the signed-in user has a new password; other sessions end."""
+    accounts.forget()
     label = request.user.get_username()
     record(request, _Operation.CHANGE_PASSWORD, label=label)
 

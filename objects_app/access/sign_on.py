@@ -16,7 +16,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponseRedirect
 
-from objects_app.access import claims, issuer, oidc
+from objects_app.access import accounts, claims, issuer, oidc
 from objects_app.errors import InvalidCredentials, IssuerUnavailable
 from objects_app.services import identities
 
@@ -97,6 +97,7 @@ def finish(request: HttpRequest) -> User:
             "The identity provider's answer is unusable."
         ) from error
     user = identities.sign_on(claims.identity_of(claimed, all_of_them=True)).user
+    accounts.forget()  # claims may have changed what the user may do
     if not user.is_active:
         raise InvalidCredentials("This user is disabled here: ask the operator.")
     return user
