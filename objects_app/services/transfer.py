@@ -207,8 +207,11 @@ def together(outcomes: Iterable[Outcome], watch: Watch) -> Moved:
 
 def owner_named(username: str | None) -> int | None:
     """Return the id of the owner of new buckets. Raises InvalidArgument."""
-    if username is None:
-        return None
+    return None if username is None else user_named(username)
+
+
+def user_named(username: str) -> int:
+    """Return the id of a user. Raises InvalidArgument."""
     user = User.objects.filter(username=username).first()
     if user is None:
         raise InvalidArgument(f"There is no user {username}: see /admin/.")
