@@ -10,8 +10,7 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from objects_app.queries import quotas, run
-from objects_app.queries.postgresql_upkeep import totals_unfolded
+from objects_app.queries import postgresql_quotas, quotas, run
 from objects_app.queries.rows import (
     ANYTHING,
     Actor,
@@ -98,39 +97,6 @@ _INSERT = f"""
   SELECT {", ".join(_NEW_VALUES.values())}, 'null', true, false, clock_timestamp()
   FROM b"""
 _ON_CONFLICT = " ON CONFLICT (bucket_id, key) WHERE is_latest "
-
-# Where a bucket or its owner has a quota. What is used is the snapshot's, so of uploads
-# at the same time none sees the others: they exceed by what is in flight, no more. An
-# upload that fits only because it replaces an object is looked at again with the row
-# that it has locked: meanwhile another may have made that one smaller. Should it be
-# gone, the new one takes no more than it did.
-_ROOM = f"""
-{quotas.room(totals_unfolded())},
-q AS MATERIALIZED (
-  SELECT room.*,
-    greatest(0, coalesce(least(quota_bytes - used_bytes, bytes_quota - owner_bytes),
-      {2**63 - 1})) AS spare_bytes,
-    greatest(0, coalesce(least(quota_objects - used_objects,
-      objects_quota - owner_objects), 1)) AS spare_objects
-  FROM room
-),
-"""
-# Of a bucket that is gone there is no room to look at: its foreign key refuses.
-_FITS = """ LEFT JOIN q ON true WHERE q.used_bytes IS NULL OR (
-  q.spare_bytes >= %(size)s::bigint - coalesce(q.present_size, 0)
-  AND (q.present_size IS NOT NULL OR q.spare_objects > 0))
-"""
-_FITS_STILL = """ AND
-  %(size)s::bigint - stored_object.size <= (SELECT spare_bytes FROM q)
-"""
-_ROOM_COLUMNS = ", ".join(
-    f"q.{column}"
-    for column in (
-        *("used_bytes", "used_objects", "owner_bytes", "owner_objects"),
-        *("quota_bytes", "quota_objects", "bytes_quota", "objects_quota"),
-        "present_size",
-    )
-)
 
 # ON CONFLICT watches over one index. Of two creators of a key, the second may pass that
 # one before the first inserts, then wait at the other (bucket, key, version_id) and be
@@ -235,9 +201,16 @@ def _commit_statement(
     *, wrote: bool, limited: bool, shape: tuple[bool | str, ...]
 ) -> str:
     """Return one of the few texts the commit has, so that each stays prepared."""
+    room, columns, join = ("", "", "")
+    if limited:
+        room, columns, join = (
+            postgresql_quotas.ROOM,
+            postgresql_quotas.COLUMNS,
+            postgresql_quotas.JOIN,
+        )
     return f"""
 WITH b AS MATERIALIZED ({_MARK_SEEN if wrote else _MARK_TRUSTED}),
-{_ROOM if limited else ""}
+{room}
 o AS ({_upsert(shape, limited=limited)} {_RETURNING}),
 s AS (
   DELETE FROM segment USING o
@@ -250,8 +223,8 @@ j AS (
     %(actor)s, %(node_id)s, %(request_id)s, %(key_id)s, %(address)s
   FROM o
 )
-SELECT o.created_at, o.prev_size IS NOT NULL{f", {_ROOM_COLUMNS}" if limited else ""}
-FROM b {"LEFT JOIN q ON true" if limited else ""} LEFT JOIN o ON true
+SELECT o.created_at, o.prev_size IS NOT NULL{columns}
+FROM b {join} LEFT JOIN o ON true
 """
 
 
@@ -296,7 +269,7 @@ def _condition(shape: tuple[bool | str, ...]) -> str:
 
 def _upsert(shape: tuple[bool | str, ...], *, limited: bool) -> str:
     if_match, if_none_match, _ = shape
-    condition = f"{_condition(shape)}{_FITS_STILL if limited else ''}"
+    condition = f"{_condition(shape)}{postgresql_quotas.FITS_STILL if limited else ''}"
     if if_match:
         assignments = ", ".join(
             f"{column} = {value}"
@@ -308,7 +281,7 @@ def _upsert(shape: tuple[bool | str, ...], *, limited: bool) -> str:
   WHERE bucket_id = %(bucket_id)s::bigint AND key = %(key)s AND is_latest
     AND {condition}
 """
-    insert = f"{_INSERT}{_FITS if limited else ''}{_ON_CONFLICT}"
+    insert = f"{_INSERT}{postgresql_quotas.FITS if limited else ''}{_ON_CONFLICT}"
     if if_none_match == "any":
         return f"{insert} DO NOTHING"
     assignments = ", ".join(

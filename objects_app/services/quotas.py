@@ -4,7 +4,7 @@ Whether an upload fits is decided by its commit (`queries/*: commit`), by what w
 when that statement began: uploads that race may exceed a quota by what is in flight.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
 
 from django.db import transaction
 
@@ -14,47 +14,18 @@ from objects_app.errors import (
     QuotaExceeded,
     TooManyBuckets,
 )
-from objects_app.models import Allowance, Bucket, JournalEntry
+from objects_app.models import Allowance, JournalEntry
 from objects_app.queries import reads
-from objects_app.queries.rows import Actor, BucketRow, Exceeded, Owned
+from objects_app.queries.rows import Actor, BucketRow, Exceeded, Owned, Room
 from objects_app.services import audit
 
 
-class Quota(NamedTuple):
-    """How much a bucket may hold; None: any amount."""
-
-    bytes: int | None
-    objects: int | None
-
-
-def bucket_quota(*, bucket: BucketRow) -> Quota:
-    """Return a bucket's own quota. Raises NoSuchBucket."""
-    found = Bucket.objects.filter(pk=bucket.id).values_list(
-        "quota_bytes", "quota_objects"
-    )
-    if (row := found.first()) is None:
+def used(*, bucket: BucketRow) -> Room:
+    """Return what a bucket and its owner use and may. Raises NoSuchBucket."""
+    room = reads.room(bucket_id=bucket.id, key="")
+    if room is None:
         raise NoSuchBucket(f"There is no bucket {bucket.name}.")
-    return Quota._make(row)
-
-
-def set_bucket_quota(*, bucket: BucketRow, quota: Quota, by: Actor) -> None:
-    """Limit a bucket, from the next upload on; what is there stays.
-
-    Raises InvalidArgument for negative numbers, and NoSuchBucket.
-    """
-    _require_sensible(quota._asdict())
-    with transaction.atomic():
-        changed = Bucket.objects.filter(pk=bucket.id).update(
-            quota_bytes=quota.bytes, quota_objects=quota.objects
-        )
-        if not changed:
-            raise NoSuchBucket(f"There is no bucket {bucket.name}.")
-        audit.record(
-            operation=JournalEntry.Operation.CHANGE_BUCKET,
-            by=by,
-            bucket=bucket,
-            detail=f"quota: {_told(quota._asdict())}",
-        )
+    return room
 
 
 def owned(*, user_id: int) -> Owned:
@@ -62,30 +33,22 @@ def owned(*, user_id: int) -> Owned:
     return reads.owned(user_id)
 
 
-def set_allowance(
-    *,
-    user_id: int,
-    buckets: int | None,
-    bytes_quota: int | None,
-    objects_quota: int | None,
-    by: Actor,
+def change_allowance(
+    *, user_id: int, changes: Mapping[str, int | None], by: Actor
 ) -> None:
-    """Limit what a user may own, over all buckets; None: any amount.
+    """Set `buckets`, `bytes_quota` or `objects_quota` of all that a user owns.
 
-    What is there stays. Raises InvalidArgument for negative numbers.
+    None is any amount. What is there stays. Raises InvalidArgument for negative ones.
     """
-    limits = {
-        "buckets": buckets,
-        "bytes_quota": bytes_quota,
-        "objects_quota": objects_quota,
-    }
-    _require_sensible(limits)
+    if any(limit is not None and limit < 0 for limit in changes.values()):
+        raise InvalidArgument("A limit is 0 or more, or none at all.")
     with transaction.atomic():
-        Allowance.objects.update_or_create(user_id=user_id, defaults=limits)
+        Allowance.objects.update_or_create(user_id=user_id, defaults=changes)
         audit.record(
             operation=JournalEntry.Operation.CHANGE_ALLOWANCE,
             by=by,
-            detail=f"user {user_id}: {_told(limits)}",
+            detail=f"user {user_id}: "
+            + ", ".join(f"{name}: {limit}" for name, limit in changes.items()),
         )
 
 
@@ -132,15 +95,3 @@ def _require_another_bucket(owns: Owned) -> None:
             f"You own {owns.buckets} buckets and may own {owns.quota_buckets}: delete "
             "one, or have the number raised."
         )
-
-
-def _require_sensible(limits: dict[str, Any]) -> None:
-    for name, limit in limits.items():
-        if limit is not None and limit < 0:
-            raise InvalidArgument(f"{name} must be 0 or more, or none at all.")
-
-
-def _told(limits: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name} {'none' if limit is None else limit}" for name, limit in limits.items()
-    )
