@@ -103,3 +103,12 @@ def data_dir(settings: Settings, tmp_path: Path) -> Iterator[Path]:
 def everybody_may_write(settings: Settings, data_dir: Path) -> None:
     """Let callers without credentials write, into a folder of this test's own."""
     settings.ANONYMOUS_ACCESS = "write"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_remembered() -> None:
+    """Ids begin anew with each test's transaction: what was known of them is wrong."""
+    from objects_app.access import accounts, oidc  # noqa: PLC0415 Django is set up now
+
+    accounts.forget()
+    oidc.forget()

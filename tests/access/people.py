@@ -1,4 +1,4 @@
-"""Everybody who may come to a store, with their credentials, and a bucket to come to."""
+"""Everybody who may come to a store, with credentials, and a bucket to come to."""
 
 import time
 from collections.abc import Mapping
@@ -112,7 +112,9 @@ def everybody(data_plane: DataPlane, visibility: str) -> dict[str, Caller]:
     olga.user_permissions.add(Permission.objects.get(codename="add_bucket"))
     owner = with_key(make_key(olga))
     for key in ("in/a", "out/b"):
-        put = owner.ask(data_plane, "PUT", f"/buckets/{BUCKET}/objects/{key}", body=b"x")
+        put = owner.ask(
+            data_plane, "PUT", f"/buckets/{BUCKET}/objects/{key}", body=b"x"
+        )
         assert put.status == 201, put.body
     bucket = Bucket.objects.get(name=BUCKET)
     Bucket.objects.filter(pk=bucket.pk).update(visibility=visibility)
