@@ -55,10 +55,11 @@ class Connection:
         self.socket.close()
 
 
-def head(method: str, target: str, length: int) -> bytes:
-    """Return a request's head."""
-    framing = f"Content-Length: {length}\r\n" if method == "PUT" else ""
-    return f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n".encode()
+def head(method: str, target: str, length: int, headers: str = "") -> bytes:
+    """Return a request's head; `headers` are further lines, each with its end."""
+    if method == "PUT":
+        headers += f"Content-Length: {length}\r\n"
+    return f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode()
 
 
 def _content_length(received: bytes) -> int:
@@ -78,6 +79,7 @@ def drive(
     fresh: bool,
     connections: int,
     seconds: float,
+    headers: str = "",
 ) -> float:
     """Return the answers a second that so many connections get.
 
@@ -85,7 +87,7 @@ def drive(
     and beginning again after so many as the second says. `fresh`: no two bodies alike.
     """
     first, count = numbers
-    start = head(method, target, size)
+    start = head(method, target, size, headers)
     body = _BLOCK[:size]
     tag = secrets.token_bytes(8)
     sent = 0
@@ -132,6 +134,7 @@ def drive_all(
     size: int = 0,
     fresh: bool = False,
     keys: int | None = None,
+    headers: str = "",
 ) -> float:
     """Return the answers a second that all clients together get.
 
@@ -149,6 +152,7 @@ def drive_all(
             fresh=fresh,
             connections=max(1, connections // len(clients)),
             seconds=seconds,
+            headers=headers,
         )
     return float(sum(client.receive() for client in clients))
 

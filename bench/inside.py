@@ -21,11 +21,14 @@ django.setup(set_prefix=False)
 
 # These need Django set up.
 from django.conf import settings  # noqa: E402
+from django.contrib.auth.models import Group, User  # noqa: E402
 from django.db import connection, connections  # noqa: E402
 
 from bench.children import answer  # noqa: E402
 from objects_app import metrics  # noqa: E402
+from objects_app.access import keys, tokens  # noqa: E402
 from objects_app.blobs.backend import BlobReader, backend  # noqa: E402
+from objects_app.models import Bucket  # noqa: E402
 from objects_app.queries import reads, sql  # noqa: E402
 from objects_app.queries.rows import (  # noqa: E402
     ANYTHING,
@@ -33,7 +36,7 @@ from objects_app.queries.rows import (  # noqa: E402
     BucketRow,
     NewObject,
 )
-from objects_app.services import listing  # noqa: E402
+from objects_app.services import grants, listing  # noqa: E402
 
 Statement = tuple[str, Any]
 
@@ -87,6 +90,35 @@ def _commit(bucket: BucketRow, sha256: str, size: int, *, seen: bool) -> None:
     )
     done = sql.commit(claim=claim, new=new, conditions=ANYTHING, wrote=seen, by=_ACTOR)
     assert done is not None
+
+
+def credentials(*, bucket: str) -> dict[str, str]:
+    """Return values of Authorization for a reader of a bucket that is somebody else's.
+
+    By the name of the row that uses them. The reader is in a group, which is granted.
+    """
+    owner = User.objects.create(username=f"owner of {bucket}")
+    reader = User.objects.create(username=f"reader of {bucket}")
+    group = Group.objects.create(name=f"readers of {bucket}")
+    reader.groups.add(group)
+    Bucket.objects.filter(name=bucket).update(owner=owner)
+    grants.put_grant(
+        bucket=_bucket(bucket),
+        grantee=grants.Grantee(None, group.name),
+        role="reader",
+        by=_ACTOR,
+    )
+    key = keys.create_key(user_id=reader.pk, by=_ACTOR)
+    token = tokens.issue(
+        user_id=reader.pk,
+        key_id="",
+        auth_hash=reader.get_session_auth_hash(),
+        seconds=86_400,
+    )
+    return {
+        "get-4k-key": f"Bearer {key.row.key_id}.{key.secret}",
+        "get-4k-token": f"Bearer {token.token}",
+    }
 
 
 def find(*, bucket: str, key: str, times: int) -> float:
@@ -199,4 +231,4 @@ def _psycopg() -> Callable[[str, Any], Any]:
 
 
 if __name__ == "__main__":
-    answer(commits, find, find_bare, page_bare, read_cached, read_uncached)
+    answer(commits, credentials, find, find_bare, page_bare, read_cached, read_uncached)

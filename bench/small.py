@@ -20,7 +20,7 @@ NAMES = ("put-4k", "get-4k", "get-4k-uncached", "dedup-4k", "lookup", "cache")
 SIZE = 4096
 CONNECTIONS = 16
 CLIENTS = 2
-_KEYS = 200
+KEYS = 200
 _LOOKUPS = 2000
 
 
@@ -79,12 +79,12 @@ class Direct(NamedTuple):
     def get(self) -> float:
         """Return the GETs a second that it answers."""
         return self.load(
-            port=self.port, method="GET", target=f"/{BUCKET}/direct/%d", keys=_KEYS
+            port=self.port, method="GET", target=f"/{BUCKET}/direct/%d", keys=KEYS
         )
 
     def prepare(self) -> None:
         """Put what `get` asks for."""
-        _put_keys(self.port, f"/{BUCKET}/direct")
+        put_keys(self.port, f"/{BUCKET}/direct")
 
 
 @contextmanager
@@ -170,12 +170,12 @@ def _get(
         target,
         method="GET",
         target="/buckets/bench/objects/read/%d",
-        keys=_KEYS,
+        keys=KEYS,
     )
-    nothing = partial(load, port=empty, method="GET", target="/%d", keys=_KEYS)
+    nothing = partial(load, port=empty, method="GET", target="/%d", keys=KEYS)
 
     def prepare() -> None:
-        _put_keys(target.port, "/buckets/bench/objects/read")
+        put_keys(target.port, "/buckets/bench/objects/read")
         get()
         nothing()
         if direct:
@@ -199,9 +199,10 @@ def _get(
     )
 
 
-def _put_keys(port: int, folder: str) -> None:
+def put_keys(port: int, folder: str) -> None:
+    """Put KEYS objects of 4 KiB into a folder."""
     connection = Connection(port)
-    for number in range(_KEYS):
+    for number in range(KEYS):
         connection.request("PUT", f"{folder}/{number}", os.urandom(SIZE))
     connection.close()
 
