@@ -216,3 +216,27 @@ def test_env_example_names_only_settings_that_exist() -> None:
     of_compose = {"POSTGRES_PASSWORD"}
     assert names - of_compose <= {name.upper() for name in Config.model_fields}
     assert {"NODE_ID", "PORT", "DATABASE_URL", "S3_BUCKET_NAME"} <= names
+
+
+@pytest.mark.parametrize("written", ["none", ""])
+def test_a_limit_of_none_is_no_limit(
+    monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    assert given(monkeypatch, RATE_LIMIT_READ=written).rate_limit_read == ""
+
+
+def test_the_limit_of_guesses_is_lifted_only_by_saying_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert given(monkeypatch, RATE_LIMIT_AUTH="").rate_limit_auth == "30/minute"
+    assert given(monkeypatch, RATE_LIMIT_AUTH="none").rate_limit_auth == ""
+
+
+@pytest.mark.parametrize(
+    "written", ["many", "0/second", "-1/second", "100", "5/second;9/hour", "5/week"]
+)
+def test_a_limit_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"RATE_LIMIT_LIST.*100/second"):
+        given(monkeypatch, RATE_LIMIT_LIST=written)

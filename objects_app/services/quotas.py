@@ -19,6 +19,9 @@ from objects_app.queries import reads
 from objects_app.queries.rows import Actor, BucketRow, Exceeded, Owned, Room
 from objects_app.services import audit
 
+_MOST = 2**63 - 1
+_MOST_BUCKETS = 2**31 - 1
+
 
 def used(*, bucket: BucketRow) -> Room:
     """Return what a bucket and its owner use and may. Raises NoSuchBucket."""
@@ -38,10 +41,13 @@ def change_allowance(
 ) -> None:
     """Set `buckets`, `bytes_quota` or `objects_quota` of all that a user owns.
 
-    None is any amount. What is there stays. Raises InvalidArgument for negative ones.
+    None is any amount. What is there stays. Raises InvalidArgument for a limit that no
+    column can hold.
     """
-    if any(limit is not None and limit < 0 for limit in changes.values()):
-        raise InvalidArgument("A limit is 0 or more, or none at all.")
+    for name, limit in changes.items():
+        most = _MOST_BUCKETS if name == "buckets" else _MOST
+        if limit is not None and not 0 <= limit <= most:
+            raise InvalidArgument(f"{name} is from 0 to {most}, or none at all.")
     with transaction.atomic():
         Allowance.objects.update_or_create(user_id=user_id, defaults=changes)
         audit.record(

@@ -4,7 +4,7 @@ import gzip
 import json
 import stat
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,15 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from objects_app.models import (
+    AccessKey,
+    Allowance,
     Blob,
     Bucket,
+    Grant,
     ImportedObject,
     JournalEntry,
+    OidcIdentity,
+    Role,
     Segment,
     StoredObject,
     SweepHold,
@@ -63,6 +68,20 @@ def fill(store: Store, alice: User) -> None:
     Segment.objects.create(
         object=StoredObject.objects.get(key="a"), number=1, offset=0, size=3, blob=blob
     )
+    Bucket.objects.filter(pk=owned.id).update(
+        visibility="public-read", quota_bytes=10**12, quota_objects=10**6
+    )
+    Allowance.objects.create(user=alice, buckets=3, bytes_quota=2**62)
+    Grant.objects.create(bucket_id=owned.id, group=group, role=Role.READER, prefix="ü/")
+    AccessKey.objects.create(
+        key_id="K1",
+        user=alice,
+        label="Laptop",
+        sealed_secret="sealed",
+        only_bucket="owned",
+        expires_at=datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+    )
+    OidcIdentity.objects.create(issuer="https://id", subject="ada", user=alice)
     ImportedObject.objects.create(
         source="s3://there",
         source_key="k",
