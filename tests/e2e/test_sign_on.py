@@ -32,10 +32,14 @@ def signed_on(
     folder: Path = tmp_path_factory.mktemp("store")
     variables = {"OIDC_ADMIN_GROUP": "chiefs", "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
     with store(folder, **issuer.settings, **variables) as running:
-        made = running.manage(
-            "createsuperuser", "--noinput", "--username=chief", "--email=c@example.com"
-        )
-        assert made.returncode == 0, made.stderr
+        for command in (
+            ("createsuperuser", "--noinput", "--username=chief", "--email=c@e.com"),
+            ("collectstatic", "--noinput"),
+        ):
+            done = running.manage(*command)
+            assert done.returncode == 0, done.stderr
+        running.kill()  # it looks for static files when it starts
+        running.start()
         yield running
 
 
@@ -54,7 +58,9 @@ def test_a_password_opens_console_and_admin(signed_on: Server) -> None:
         page = post(browser, url, username="chief", password=PASSWORD)
         assert page.url == f"{signed_on.url}/ui/"
         assert "Signed in as chief" in page.text
-        assert browser.get(f"{signed_on.url}/admin/", timeout=10).url.endswith("/admin/")
+        assert browser.get(f"{signed_on.url}/admin/", timeout=10).url.endswith(
+            "/admin/"
+        )
 
 
 def test_a_lock_holds_in_the_next_process_too(signed_on: Server) -> None:
