@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from objects_app.blobs.backend import backend
 from tests.client import DataPlane
+from tests.servers.issuer import Provider
 from tests.servers.s3 import find_weed, given_variables, seaweedfs
 
 # The same examples in each run: what fails can be seen again.
@@ -112,3 +113,17 @@ def _nobody_remembered() -> None:
 
     accounts.forget()
     oidc.forget()
+
+
+@pytest.fixture
+def provider(settings: Settings) -> Iterator[Provider]:
+    """An identity provider that the store is told of, and knows nothing of yet."""
+    from objects_app.access import issuer  # noqa: PLC0415 Django is set up now
+
+    with Provider().running() as running:
+        for name, value in running.settings.items():
+            setattr(settings, name, value)
+        settings.OIDC_AUDIENCE = settings.OIDC_CLIENT_ID
+        issuer.forget()
+        yield running
+    issuer.forget()

@@ -98,3 +98,19 @@ def test_a_bucket_can_be_given_to_somebody(chief: Client, alice: User) -> None:
     chief.post(url, {"owner": alice.pk, "name": "renamed"})
     bucket.refresh_from_db()
     assert (bucket.owner, bucket.name) == (alice, "photos")
+
+
+def test_failed_logins_are_shown_without_what_was_sent_and_cannot_be_changed(
+    chief: Client,
+) -> None:
+    Client().post("/ui/login/", {"username": "mallory", "password": "wrong"})
+    page = chief.get(reverse("admin:axes_accessattempt_changelist"))
+    [row] = page.context["cl"].result_list
+    assert row.username == "mallory"
+    name = "admin:axes_accessattempt"
+    assert chief.get(reverse(f"{name}_add")).status_code == 403
+    for action in ("change", "delete"):
+        url = reverse(f"{name}_{action}", args=[row.pk])
+        assert chief.post(url, {"post": "yes"}).status_code == 403
+    page = chief.get(reverse(f"{name}_change", args=[row.pk]))
+    assert "post_data" not in page.content.decode()

@@ -99,6 +99,15 @@ def test_a_variable_of_somebody_else_is_no_mistake(
         ("REDIS_URL", "redis://cache:port/0"),
         ("DATABASE_POOL_SIZE", "-1"),
         ("LEADER_LEASE_SECONDS", "1"),
+        ("LOGIN_FAILURES", "0"),
+        ("OIDC_ISSUER", "login.example.com"),
+        ("OIDC_ISSUER", "http://login.example.com"),
+        ("OIDC_ISSUER", "http://10.0.0.1"),
+        ("OIDC_ISSUER", "https://user@login.example.com"),
+        ("OIDC_ISSUER", "https://login.example.com/?a=b"),
+        ("OIDC_ISSUER", "file:///etc/passwd"),
+        ("OIDC_GROUPS", "readers"),
+        ("OIDC_GROUPS", "a=,b=c"),
     ],
 )
 def test_nonsense_is_refused_in_one_sentence_that_names_the_setting(
@@ -240,3 +249,25 @@ def test_a_limit_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"RATE_LIMIT_LIST.*100/second"):
         given(monkeypatch, RATE_LIMIT_LIST=written)
+
+
+def test_an_issuer_needs_a_client_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ImproperlyConfigured, match="OIDC_CLIENT_ID"):
+        given(monkeypatch, OIDC_ISSUER="https://login.example.com")
+
+
+@pytest.mark.parametrize(
+    "issuer", ["https://login.example.com/realms/a/", "http://localhost:9000"]
+)
+def test_an_issuer_is_https_or_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch, issuer: str
+) -> None:
+    config = given(monkeypatch, OIDC_ISSUER=issuer, OIDC_CLIENT_ID="objectstore")
+    assert config.oidc_issuer == issuer
+
+
+def test_groups_may_have_any_sign_in_the_providers_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = given(monkeypatch, OIDC_GROUPS="cn=a=readers, b=writers")
+    assert config.oidc_groups == ("cn=a=readers", "b=writers")

@@ -164,6 +164,11 @@ def configured() -> Issuer | None:
     return _of(settings.OIDC_ISSUER) if settings.OIDC_ISSUER else None
 
 
+def forget() -> None:
+    """Know nothing of it any more."""
+    _of.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _of(url: str) -> Issuer:
     return Issuer(url)

@@ -45,7 +45,7 @@ _reading = threading.Lock()
 
 def is_foreign(token: str) -> bool:
     """Whether a JWT says that the configured issuer made it; proves nothing."""
-    if not settings.OIDC_ISSUER:
+    if not settings.OIDC_ISSUER or not token.isascii():
         return False
     try:
         said = jwt.decode(token, options={"verify_signature": False})
@@ -127,8 +127,8 @@ def verified(
 
 
 def _header(token: str) -> dict[str, Any]:
-    if len(token) > _LONGEST_TOKEN:
-        raise _refused("it is too long")
+    if len(token) > _LONGEST_TOKEN or not token.isascii():
+        raise _refused("it is too long, or no JWT")
     try:
         header = jwt.get_unverified_header(token)
     except (jwt.PyJWTError, RecursionError):
