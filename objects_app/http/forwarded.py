@@ -50,7 +50,7 @@ def client_address(environ: dict[str, Any]) -> str:
 
 
 def _walk(environ: dict[str, Any]) -> str:
-    """A value that is no address ends the walk: nobody vouches for what is left of it."""
+    """Stop at what is no address, too: nobody vouches for what stands left of it."""
     client = _plain(environ.get("REMOTE_ADDR", ""))
     rest = environ.get("HTTP_X_FORWARDED_FOR", "")
     while rest and _is_trusted(client):

@@ -61,6 +61,7 @@ TABLE: dict[type[Exception], Problem] = {
         503, "storage_unavailable", "Storage unavailable"
     ),
     errors.StorageBusy: Problem(503, "storage_busy", "Storage busy"),
+    errors.TooManyUploads: Problem(503, "too_many_uploads", "Too many uploads"),
 }
 
 NO_SUCH_PATH = Problem(404, "no_such_path", "No such path")
