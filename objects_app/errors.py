@@ -133,6 +133,10 @@ class BodyStalled(StoreError):
     """The client sent nothing for too long in the middle of a body."""
 
 
+class TooManyUploads(StoreError):
+    """Enough others are being waited for; this body was not."""
+
+
 class BodyTooLarge(StoreError):
     """The body is larger than the store accepts."""
 

@@ -6,12 +6,13 @@ from typing import cast
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 
 from objects_app.access import rates as limits
 from objects_app.access.authentication import authenticate
 from objects_app.access.origins import refuse_foreign_origins
 from objects_app.access.principals import principal_of
+from objects_app.http.pace import Crowded
 from objects_app.http.paths import raw_path
 from objects_app.rest import problems
 
@@ -44,6 +45,48 @@ def head_without_body(get_response: Handler) -> Handler:
             response.content = b""
         return response
 
+    return middleware
+
+
+def strict_transport(get_response: Handler) -> Handler:
+    """Have browsers that came over TLS always do so (HSTS, RFC 6797).
+
+    The console's answers get it from Django's SecurityMiddleware.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if settings.SECURE_HSTS_SECONDS and request.is_secure():
+            seconds = settings.SECURE_HSTS_SECONDS
+            response["Strict-Transport-Security"] = f"max-age={seconds}"
+        return response
+
+    return middleware
+
+
+def unreadable_bodies(get_response: Handler) -> Handler:
+    """Tell who sends a form too slowly so; to Django it is an error of the server's."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return get_response(request)
+
+    def process_exception(
+        _request: HttpRequest, error: Exception
+    ) -> HttpResponse | None:
+        if not isinstance(error, UnreadablePostError):
+            return None
+        if isinstance(error.__cause__, Crowded):
+            return HttpResponse(
+                "Too many uploads: try again shortly.\n",
+                status=503,
+                headers={"Retry-After": str(problems.RETRY_SECONDS)},
+                content_type="text/plain",
+            )
+        return HttpResponse(
+            "The form did not arrive.\n", status=408, content_type="text/plain"
+        )
+
+    middleware.process_exception = process_exception  # type: ignore[attr-defined]
     return middleware
 
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from pydantic import ByteSize, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from objectstore.config_rules import check_together
 from objectstore.config_types import (
     HttpUrl,
     IssuerUrl,
@@ -186,6 +187,17 @@ class Config(BaseSettings):
         None, description="Certificate chain (PEM) to serve HTTPS with."
     )
     tls_key: Path | None = Field(None, description="Its private key (PEM).")
+    secure_cookies: bool | None = Field(
+        None,
+        description="Send cookies over HTTPS only. Unset: in production, and with "
+        "`TLS_CERTIFICATE`.",
+    )
+    hsts_seconds: int = Field(
+        31_536_000,
+        ge=0,
+        description="How long browsers that came over HTTPS in production must go on "
+        "doing so. `0`: they are not told.",
+    )
     access_cache_seconds: float = Field(
         5,
         ge=0,
@@ -259,7 +271,8 @@ class Config(BaseSettings):
     body_min_bytes_per_second: int = Field(
         1024,
         ge=0,
-        description="An upload slower than this for `BODY_TIMEOUT_SECONDS` is dropped.",
+        description="A transfer that is slower while it keeps the server waiting for "
+        "`BODY_TIMEOUT_SECONDS` is dropped. `0`: none.",
     )
     blob_trust_seconds: int = Field(
         86_400,
@@ -311,7 +324,7 @@ class Config(BaseSettings):
         None,
         ge=1,
         description="Uploads each gunicorn process receives at a time; more get a 503. "
-        "Unset: all of its threads but two.",
+        "Below `WEB_THREADS`. Unset: all of its threads but two.",
     )
     debug: bool = Field(False, description="Django's debug pages in the console.")
 
@@ -330,10 +343,23 @@ class Config(BaseSettings):
     @property
     def url(self) -> str:
         """Where a browser on this machine finds the store."""
-        host = self.host
+        host, scheme = self.host, "https" if self.tls_certificate else "http"
         if is_loopback(host) or host in {"0.0.0.0", "::"}:  # noqa: S104 - compared only
-            return f"http://localhost:{self.port}"
-        return f"http://{self.address}"
+            return f"{scheme}://localhost:{self.port}"
+        return f"{scheme}://{self.address}"
+
+    @property
+    def tls_files(self) -> tuple[Path, Path] | None:
+        """Certificate and key; None to speak plain HTTP."""
+        if self.tls_certificate is None or self.tls_key is None:
+            return None
+        certificate, key = self.tls_certificate, self.tls_key
+        return BASE_DIR / certificate.expanduser(), BASE_DIR / key.expanduser()
+
+    @property
+    def bodies(self) -> int:
+        """How many bodies a process receives at once: fewer than it has threads."""
+        return self.max_bodies or max(1, self.web_threads - 2)
 
     @property
     def production(self) -> bool:
@@ -361,25 +387,8 @@ class Config(BaseSettings):
             raise ImproperlyConfigured(
                 f"{name} is not usable ({message}): change or unset it."
             ) from None
-        if config.oidc_issuer and not config.oidc_client_id:
-            raise ImproperlyConfigured(
-                "OIDC_ISSUER needs the OIDC_CLIENT_ID that this store has there."
-            )
-        if config.production:
-            config._require_production_settings()
+        check_together(config)
         return config
-
-    def _require_production_settings(self) -> None:
-        if self.secret_key is None:
-            raise ImproperlyConfigured(
-                "DATABASE_URL or S3_BUCKET_NAME needs a SECRET_KEY, the same on all "
-                "nodes, for instance SECRET_KEY=$(openssl rand -base64 48)"
-            )
-        if "allowed_hosts" not in self.model_fields_set:
-            raise ImproperlyConfigured(
-                "DATABASE_URL or S3_BUCKET_NAME needs ALLOWED_HOSTS, the names clients "
-                "use for this server: ALLOWED_HOSTS=store.example.com,localhost"
-            )
 
 
 def load_or_exit() -> Config:

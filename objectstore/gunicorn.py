@@ -16,7 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from django.apps import apps
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 
+from objectstore import tls
 from objectstore.config import load_or_exit
 
 options = load_or_exit()
@@ -47,10 +49,26 @@ graceful_timeout = options.graceful_timeout_seconds
 # second never sends a request into a closing connection.
 keepalive = 75
 
-# X-Forwarded-* and the like are believed from nobody.
+# gunicorn believes X-Forwarded-* and the like from nobody: TRUSTED_PROXIES are the
+# application's (objects_app/http/forwarded.py), which knows more than the scheme.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
+
+# TLS. Made once and inherited by the workers; a SIGHUP reads renewed files.
+_tls_context = None
+if options.tls_files is not None:
+    certfile, keyfile = map(str, options.tls_files)
+    try:
+        _tls_context = tls.load(*options.tls_files)
+    except ImproperlyConfigured as error:
+        sys.exit(f"objectstore: {error}")
+
+
+def ssl_context(_config: Any, _default: Any) -> Any:
+    """Return what gunicorn makes TLS connections with."""
+    return _tls_context
+
 
 # No socket in the home directory that a second store would take over.
 control_socket_disable = True
@@ -107,7 +125,10 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(_server: Any, worker: Any) -> None:
-    """Stay on the chosen core."""
+    """Say how long clients are waited for, and stay on the chosen core."""
+    worker.silence = options.body_timeout_seconds
+    worker.least = options.body_min_bytes_per_second
+    worker.bodies = options.bodies
     core = getattr(worker, "core", None)
     if core is not None:
         os.sched_setaffinity(0, {core})

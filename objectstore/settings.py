@@ -39,6 +39,7 @@ REDIS_URL = config.redis_url
 WEB_THREADS = config.web_threads
 ANONYMOUS_ACCESS = config.anonymous_access
 TRUSTED_PROXIES = config.trusted_proxies
+TLS_FILES = config.tls_files
 ACCESS_CACHE_SECONDS = config.access_cache_seconds
 TOKEN_SECONDS = config.token_seconds
 LOGIN_FAILURES = config.login_failures
@@ -61,7 +62,7 @@ OIDC_ADMIN_GROUP = config.oidc_admin_group
 MAX_UPLOAD_BYTES = int(config.max_upload_bytes)
 BODY_TIMEOUT_SECONDS = config.body_timeout_seconds
 BODY_MIN_BYTES_PER_SECOND = config.body_min_bytes_per_second
-MAX_BODIES = config.max_bodies or max(1, config.web_threads - 2)
+MAX_BODIES = config.bodies
 BLOB_TRUST_SECONDS = config.blob_trust_seconds
 SWEEP_GRACE_SECONDS = config.sweep_grace_seconds
 SWEEP_LEASE_SECONDS = config.sweep_lease_seconds
@@ -94,6 +95,8 @@ MIDDLEWARE = [
     "objects_app.middleware.identity",
     "objects_app.middleware.head_without_body",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "objects_app.middleware.unreadable_bodies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -105,6 +108,7 @@ MIDDLEWARE = [
 DATA_PLANE_MIDDLEWARE = [
     "objects_app.middleware.identity",
     "objects_app.middleware.head_without_body",
+    "objects_app.middleware.strict_transport",
     "objects_app.middleware.cors",
     "objects_app.middleware.problem_responses",
     "objects_app.middleware.allowed_host",
@@ -249,17 +253,39 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = (
+    bool(config.production or config.tls_files)
+    if config.secure_cookies is None
+    else config.secure_cookies
+)
+SECURE_HSTS_SECONDS = config.hsts_seconds if config.production else 0
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [
-    # The store speaks HTTP; TLS ends in front of it, and the setting that says so comes
-    # with the production guide. Until then these would break plain HTTP, local mode's.
-    "security.W004",  # SECURE_HSTS_SECONDS
+    # Names below this one may be other servers, and preloading cannot be taken back.
+    "security.W005",  # SECURE_HSTS_INCLUDE_SUBDOMAINS
+    "security.W021",  # SECURE_HSTS_PRELOAD
+    # Clients of the data plane follow no redirect, and have sent their credentials by
+    # then; health checks come over plain HTTP. Who ends TLS may redirect browsers.
     "security.W008",  # SECURE_SSL_REDIRECT
-    "security.W012",  # SESSION_COOKIE_SECURE
-    "security.W016",  # CSRF_COOKIE_SECURE
     "axes.W002",  # its middleware: the doors answer a lock themselves
 ]
+
+# Of the console's pages; what users stored is sandboxed where it is sent.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],  # pictures within the admin's style sheets
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "manifest-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 
 LOGGING = {
     "version": 1,

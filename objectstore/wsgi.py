@@ -21,7 +21,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "objectstore.settings")
 django.setup(set_prefix=False)
 
 from objects_app.blobs.backend import preload  # noqa: E402 needs Django set up
-from objects_app.http.bodies import is_limited_by_kernel, limit_silence  # noqa: E402
+from objects_app.http.bodies import limit_silence  # noqa: E402
+from objects_app.http.forwarded import believe  # noqa: E402
+from objects_app.http.pace import LIMITED  # noqa: E402
 from objects_app.http.paths import raw_path  # noqa: E402
 
 CONSOLE = ("/ui/", "/admin/", "/static/")
@@ -122,11 +124,9 @@ def application(
 ) -> Iterable[bytes]:
     """Answer one request (PEP 3333)."""
     raw_path(environ)  # before Django rewrites PATH_INFO: keys are bytes
-    if not is_limited_by_kernel(environ):
+    believe(environ)
+    if LIMITED not in environ:
         limit_silence(environ)  # also while sending: a reader that stops is dropped
     to_console = f"{environ['PATH_INFO']}/".startswith(CONSOLE)
     handler = _console if to_console else _data_plane
-    answer = handler(environ, start_response)
-    if isinstance(answer, environ.get("wsgi.file_wrapper", ())):
-        limit_silence(environ)  # Python's sendfile waits on after the kernel's limit
-    return answer
+    return handler(environ, start_response)

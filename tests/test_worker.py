@@ -14,6 +14,8 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.http.wsgi import FileWrapper
 
+from objects_app.http.pace import Limits
+
 worker = pytest.importorskip("objectstore.worker", reason="epoll is Linux's")
 
 
@@ -25,6 +27,10 @@ class Sent:
 
     def sendall(self, data: bytes) -> None:
         self.packets.append(bytes(data))
+
+    def send(self, data: bytes) -> int:
+        self.packets.append(bytes(data))
+        return len(data)
 
 
 @pytest.fixture
@@ -38,7 +44,7 @@ def answer(sent: Sent) -> Callable[..., Any]:
         request = SimpleNamespace(
             method=method, version=(1, 1), should_close=lambda: False
         )
-        response = worker.Response(request, sent, Config())
+        response = worker.Response(request, sent, Config(), Limits(30))
         names = [(name.replace("_", "-"), value) for name, value in headers.items()]
         response.start_response("200 OK", names)
         return response

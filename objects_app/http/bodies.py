@@ -1,21 +1,25 @@
 """Reading a request's body straight from the server.
 
 Django's `request.read()` stops at Content-Length and reads nothing of a chunked body
-(an empty object would be stored, with a 200), and gunicorn waits for ever for a silent
-client. So the body is read from `wsgi.input`, with a time limit on its socket.
+(an empty object would be stored, with a 200). So the body is read from `wsgi.input`,
+whose server limits how long it waits (`pace`), or whose socket is given a limit here.
 """
 
-import socket
-import struct
 from typing import Any
 
 from django.conf import settings
 from gunicorn.http.errors import ParseException
 
-from objects_app.errors import BodyStalled, IncompleteBody, InvalidArgument, StoreError
+from objects_app.errors import (
+    BodyStalled,
+    IncompleteBody,
+    InvalidArgument,
+    StoreError,
+    TooManyUploads,
+)
+from objects_app.http.pace import Crowded
 
 _MOST_DIGITS = 19
-_TIMEVAL_BYTES = struct.calcsize("@ll")
 
 
 class BodyStream:
@@ -33,8 +37,9 @@ class BodyStream:
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, b"" at the end.
 
-        Raises BodyStalled when the client is silent for too long, IncompleteBody when
-        the connection or the framing breaks.
+        Raises BodyStalled when the client is silent or slow for too long,
+        TooManyUploads when enough others are waited for, IncompleteBody when the
+        connection or the framing breaks.
         """
         if self._failure is not None:
             raise self._failure
@@ -44,10 +49,16 @@ class BodyStream:
                 return b""
         try:
             data: bytes = self._source.read(size)
+        except Crowded as error:
+            self._failure = TooManyUploads(
+                "This server is receiving as many bodies as it may: send it again "
+                "shortly. Nothing was stored."
+            )
+            raise self._failure from error
         except (TimeoutError, BlockingIOError) as error:  # Python's limit, the kernel's
             self._failure = BodyStalled(
-                "Nothing of the body arrived for too long: send it again. Nothing was "
-                "stored."
+                "Nothing of the body arrived for too long, or too little: send it "
+                "again. Nothing was stored."
             )
             raise self._failure from error
         except (OSError, ParseException) as error:
@@ -83,15 +94,6 @@ def limit_silence(environ: dict[str, Any]) -> None:
     connection = environ.get("gunicorn.socket")
     if connection is not None:
         connection.settimeout(settings.BODY_TIMEOUT_SECONDS)
-
-
-def is_limited_by_kernel(environ: dict[str, Any]) -> bool:
-    """Whether the listening socket handed its own limits down to this connection."""
-    connection = environ.get("gunicorn.socket")
-    return connection is not None and all(
-        any(connection.getsockopt(socket.SOL_SOCKET, option, _TIMEVAL_BYTES))
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
-    )
 
 
 def declared_length(environ: dict[str, Any]) -> int | None:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import IntegrityError, connections
+
+from objectstore import tls
 
 ADMINISTRATOR = "admin"
 _ANOTHER_PORT = "choose another port, as in PORT=8081 make run"
@@ -27,7 +30,7 @@ class CannotStart(Exception):
 
 
 def check_surroundings() -> None:
-    """Raise CannotStart for a folder or port that cannot be used; changes nothing."""
+    """Raise CannotStart for a folder, file or port that cannot be used."""
     _check_writable(settings.DATA_DIR, "set DATA_DIR to a folder that is")
     _check_writable(settings.STATIC_ROOT, "copy the project to a folder that is")
     for file in settings.DATA_DIR.glob("*.sqlite3*"):
@@ -36,6 +39,11 @@ def check_surroundings() -> None:
                 f"Cannot write to {file}: make it writable for this user, or start as "
                 "the user who owns it."
             )
+    if settings.TLS_FILES is not None:
+        try:
+            tls.load(*settings.TLS_FILES)
+        except ImproperlyConfigured as error:
+            raise CannotStart(str(error)) from None
     _check_port()
 
 

@@ -77,6 +77,7 @@ TABLE: dict[type[Exception], Problem] = {
         503, "storage_unavailable", "Storage unavailable"
     ),
     errors.StorageBusy: Problem(503, "storage_busy", "Storage busy"),
+    errors.TooManyUploads: Problem(503, "too_many_uploads", "Too many uploads"),
     errors.QuotaExceeded: Problem(507, "quota_exceeded", "Quota exceeded"),
 }
 

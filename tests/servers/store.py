@@ -30,6 +30,7 @@ PRODUCTION = {
     "SECRET_KEY": secrets.token_urlsafe(40),
     "ALLOWED_HOSTS": "localhost,127.0.0.1",
     "ANONYMOUS_ACCESS": "write",
+    "SECURE_COOKIES": "false",  # the tests speak plain HTTP
 }
 _GUNICORN = ("-m", "gunicorn", "-c", "objectstore/gunicorn.py")
 
