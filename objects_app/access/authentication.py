@@ -224,7 +224,12 @@ def _active(user_id: int, nobody: Principal) -> Account:
 
 
 def _refuse(nobody: Principal) -> NoReturn:
-    """Tell nothing about what was wrong, and count it against the address."""
+    """Tell nothing about what was wrong, and count it against the address.
+
+    An address that sent too many is told so; what is right is still accepted from it:
+    secrets cannot be guessed, and others may be behind the same address.
+    """
+    rates.refuse_blocked(nobody.address)
     rates.count_failure(nobody.address)
     raise InvalidCredentials(
         "These credentials are wrong, expired or revoked: check the key, or get a new "

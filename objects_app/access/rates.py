@@ -149,19 +149,8 @@ def count_failure(address: str) -> None:
         limits.hit(AUTH, _guesser(address))
 
 
-def is_blocked(address: str) -> bool:
-    """Whether so many credentials from this address were wrong that no more are tried.
-
-    Ask before credentials are compared that are not known to be right.
-    """
-    limits = rates()
-    if limits is None or AUTH not in limits.classes:
-        return False
-    return not limits.look(AUTH, _guesser(address)).allowed
-
-
 def refuse_blocked(address: str) -> None:
-    """Raise RateLimited where `is_blocked`."""
+    """Raise RateLimited if so many credentials from this address were wrong."""
     limits = rates()
     if limits is None or AUTH not in limits.classes:
         return

@@ -34,7 +34,7 @@ from objects_app.rest.answers import (
     parameters,
     timestamp,
 )
-from objects_app.rest.presigned import named_by_url, upload_limits
+from objects_app.rest.callers import for_caller, upload_limits
 from objects_app.rest.routing import by_method
 from objects_app.services import objects
 
@@ -126,7 +126,7 @@ def _get(request: HttpRequest) -> HttpResponseBase:
 def _send(request: HttpRequest, row: "ObjectRow") -> HttpResponseBase:
     if (early := _conditional(request, row)) is not None:
         return early
-    headers = named_by_url(request, object_headers(row))
+    headers = for_caller(request, object_headers(row))
     if may_redirect(request):
         url = objects.download_url(row=row, headers=with_file_name(headers, row.key))
         if url and (elsewhere := redirect_response(request, url)):
@@ -146,7 +146,7 @@ def _head(request: HttpRequest) -> HttpResponseBase:
     row = _readable_object(request)
     if (early := _conditional(request, row)) is not None:
         return early
-    headers = named_by_url(request, object_headers(row))
+    headers = for_caller(request, object_headers(row))
     return HttpResponse(headers={**headers, "Content-Length": str(row.size)})
 
 
@@ -159,7 +159,9 @@ def _conditional(request: HttpRequest, row: "ObjectRow") -> HttpResponse | None:
         )
     if outcome is Outcome.PROCEED:
         return None
-    answer = HttpResponse(status=304, headers=not_modified_headers(row))
+    answer = HttpResponse(
+        status=304, headers=for_caller(request, not_modified_headers(row))
+    )
     del answer["Content-Type"]
     return answer
 

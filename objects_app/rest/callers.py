@@ -1,4 +1,4 @@
-"""What a presigned URL asks of the one request that it is for."""
+"""What differs by caller: what a presigned URL asks of its request, and caching."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,10 +39,18 @@ def upload_limits(request: HttpRequest, content_type: str) -> UploadLimits:
     return UploadLimits(expected, url.max_bytes)
 
 
-def named_by_url(request: HttpRequest, headers: dict[str, str]) -> dict[str, str]:
-    """Return a download's headers with the file name that the URL gives it, if any."""
-    url = principal_of(request).presigned
-    if url is None or url.filename is None:
+def for_caller(request: HttpRequest, headers: dict[str, str]) -> dict[str, str]:
+    """Return a download's headers as this caller gets them.
+
+    With the file name that a presigned URL gives it. Caches that are shared keep only
+    what says so itself: they know Authorization, but no cookie and no signature
+    (RFC 9111 3.5).
+    """
+    principal = principal_of(request)
+    if principal.kind not in {"session", "url"}:
         return headers
-    disposition = content_disposition_header(True, url.filename)
-    return {**headers, "Content-Disposition": disposition or "attachment"}
+    headers = {"Cache-Control": "private", **headers}
+    if principal.presigned is not None and principal.presigned.filename is not None:
+        disposition = content_disposition_header(True, principal.presigned.filename)
+        headers["Content-Disposition"] = disposition or "attachment"
+    return headers
