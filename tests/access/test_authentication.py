@@ -21,9 +21,12 @@ from objects_app.models import AccessKey, Bucket
 from tests.access.keys import OLD, rotate
 from tests.access.people import (
     BY,
+    CSRF,
     Caller,
     make_key,
     make_user,
+    session,
+    with_csrf,
     with_key,
     with_token,
     with_url,
@@ -35,7 +38,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_for_anybod
 
 PATH = "/buckets/olgas/objects/a"
 PUBLIC = "/buckets/public/objects/a"
-CSRF = "c" * 32
 
 
 @pytest.fixture
@@ -87,19 +89,6 @@ def basic(text: str | bytes) -> Caller:
 
 def get(data_plane: DataPlane, caller: Caller, path: str = PATH) -> Answer:
     return caller.ask(data_plane, "GET", path)
-
-
-def session(user: User) -> Caller:
-    """Return somebody who is signed in to the console, with a CSRF cookie."""
-    client = Client()
-    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
-    name = django_settings.SESSION_COOKIE_NAME
-    cookie = f"{name}={client.cookies[name].value}"
-    return Caller({"Cookie": f"{cookie}; {django_settings.CSRF_COOKIE_NAME}={CSRF}"})
-
-
-def with_csrf(caller: Caller, token: str = CSRF) -> Caller:
-    return Caller({**caller.headers, "X-CSRFToken": token})
 
 
 # Access keys
