@@ -1,5 +1,6 @@
 """Everybody who may come to a store, with credentials, and a bucket to come to."""
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,12 @@ class Caller:
             headers={**self.headers, **(headers or {})},
             environ={"REMOTE_ADDR": "192.0.2.1"},
         )
+
+    def tell(
+        self, data_plane: DataPlane, method: str, target: str, **members: Any
+    ) -> Answer:
+        """Send a request with a JSON object of these members."""
+        return self.ask(data_plane, method, target, body=json.dumps(members).encode())
 
 
 def make_user(name: str, **fields: Any) -> User:
