@@ -10,6 +10,7 @@ KEY_MAX_BYTES = 1024
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _RESERVED_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -81,6 +82,11 @@ def check_prefix(prefix: str) -> str:
     Raises InvalidKey.
     """
     return check_key(prefix) if prefix else prefix
+
+
+def is_access_key_id(text: str) -> bool:
+    """Whether an access key may have this id; anything else need not be looked up."""
+    return bool(_ACCESS_KEY_ID.fullmatch(text))
 
 
 def prefix_end(prefix: str) -> str | None:

@@ -106,6 +106,12 @@ def everybody_may_write(settings: Settings, data_dir: Path) -> None:
     settings.ANONYMOUS_ACCESS = "write"
 
 
+@pytest.fixture
+def nothing_for_anybody(settings: Settings, data_dir: Path) -> None:
+    """Callers without credentials get nothing, and each test its own folder."""
+    settings.ANONYMOUS_ACCESS = "none"
+
+
 @pytest.fixture(autouse=True)
 def _nobody_remembered() -> None:
     """Ids begin anew with each test's transaction: what was known of them is wrong."""

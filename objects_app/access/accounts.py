@@ -7,6 +7,8 @@ asks the database. What this process itself revokes it forgets at once.
 import logging
 import time
 from collections.abc import Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from threading import Lock
@@ -14,15 +16,16 @@ from typing import Any, NamedTuple, TypeVar
 
 from cachetools import TTLCache
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY, get_user
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.db.models.functions import Now
-from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
 
 from objects_app.access.sealing import unseal
 from objects_app.errors import SecretUnreadable
 from objects_app.models import AccessKey
+from objects_app.names import is_access_key_id
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +43,12 @@ class Account(NamedTuple):
     auth_hashes: tuple[str, ...]
 
 
-class KeyAccount(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class KeyAccount:
     """An access key in force: `ends` is on this process's monotonic clock."""
 
     key_id: str
-    secret: str
+    secret: str = field(repr=False)
     user_id: int
     read_only: bool
     only_bucket: str
@@ -63,6 +67,8 @@ def account(user_id: int) -> Account | None:
 
 def key_account(key_id: str) -> KeyAccount | None:
     """Return the key, None for one that is unknown, revoked or expired."""
+    if not is_access_key_id(key_id):
+        return None
     found = _remember(("key", key_id), partial(_find_key, key_id))
     if found is None or (found.ends is not None and time.monotonic() >= found.ends):
         return None
@@ -71,14 +77,20 @@ def key_account(key_id: str) -> KeyAccount | None:
 
 def session_user(session_key: str) -> int | None:
     """Return whose session of the console this is; None: nobody's any more."""
+    if not (session_key.isascii() and session_key.isalnum()):
+        return None
     return _remember(("session", session_key), partial(_find_session, session_key))
 
 
 def forget() -> None:
-    """Look everything up anew: this process has just changed something."""
+    """Look everything up anew: this process has just changed something.
+
+    What is being looked up at this moment may be from before that: it goes into the
+    memory that is thrown away here.
+    """
+    global _remembered  # noqa: PLW0603 see below
     with _lock:
-        if _remembered is not None:
-            _remembered.clear()
+        _remembered = None
 
 
 def _remember(key: Hashable, find: Callable[[], T]) -> T:
@@ -88,12 +100,13 @@ def _remember(key: Hashable, find: Callable[[], T]) -> T:
     with _lock:
         if _remembered is None:
             _remembered = TTLCache(_MOST, settings.ACCESS_CACHE_SECONDS)
-        if key in _remembered:
-            known: T = _remembered[key]
+        memory = _remembered
+        with suppress(KeyError):
+            known: T = memory[key]
             return known
     found = find()
     with _lock:
-        _remembered[key] = found
+        memory[key] = found
     return found
 
 
@@ -146,9 +159,13 @@ def _seconds(start: datetime, end: datetime) -> float:
 
 
 def _find_session(session_key: str) -> int | None:
-    request = HttpRequest()
-    request.session = SessionStore(session_key)
-    if SESSION_KEY not in request.session:
+    """As Django's `get_user`, which would renew the session's key after a change of
+    SECRET_KEY: no answer of the data plane could hand the new cookie out."""
+    session = SessionStore(session_key)
+    user = _find_account(int(session.get(SESSION_KEY, 0)))
+    held = session.get(HASH_SESSION_KEY, "")
+    if user is None or not any(
+        constant_time_compare(held, valid) for valid in user.auth_hashes
+    ):
         return None
-    user = get_user(request)
-    return user.pk if user.is_authenticated and user.is_active else None
+    return user.user_id

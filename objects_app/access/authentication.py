@@ -13,7 +13,6 @@ import binascii
 import logging
 import secrets
 import time
-from http.cookies import SimpleCookie
 from ipaddress import ip_address
 from typing import NoReturn
 
@@ -96,7 +95,7 @@ def _by_header(
     if scheme.lower() == "basic":
         return by_key(*_basic(value, nobody), nobody)
     if scheme.lower() != "bearer":
-        raise InvalidCredentials("Authorization is Bearer or Basic here.")
+        _refuse(nobody)
     if value.count(".") == _JWT_DOTS:
         return _by_token(request, value, nobody)
     key_id, _, secret = value.partition(".")
@@ -158,13 +157,8 @@ def _by_url(request: HttpRequest, path: bytes, nobody: Principal) -> Principal:
 
 
 def _by_session(request: HttpRequest, nobody: Principal) -> Principal:
-    cookies = SimpleCookie()
-    try:
-        cookies.load(request.META["HTTP_COOKIE"])
-    except Exception:  # noqa: BLE001 what is no cookie is nobody's
-        return nobody
-    morsel = cookies.get(settings.SESSION_COOKIE_NAME)
-    user_id = accounts.session_user(morsel.value) if morsel else None
+    session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    user_id = accounts.session_user(session_key)
     user = accounts.account(user_id) if user_id is not None else None
     if user is None:
         return nobody  # signed out: as Django has it, not an error
@@ -176,11 +170,13 @@ def _by_session(request: HttpRequest, nobody: Principal) -> Principal:
 def _require_csrf_header(request: HttpRequest) -> None:
     """Check X-CSRFToken against the cookie, by Django's rules.
 
-    On a copy of the request that is a PUT: with POST Django would read the body.
+    On a request made of these two: with POST Django would read the body, and with
+    Origin or Referer ask for https where a proxy ended it. `origins` saw to those.
     """
     probe = HttpRequest()
     probe.method = "PUT"
-    probe.META = request.META
+    header = settings.CSRF_HEADER_NAME
+    probe.META = {header: request.META[header]} if header in request.META else {}
     probe.COOKIES = request.COOKIES
     middleware = CsrfViewMiddleware(_accepted)
     middleware.process_request(probe)
@@ -232,8 +228,8 @@ def _refuse(nobody: Principal) -> NoReturn:
     rates.refuse_blocked(nobody.address)
     rates.count_failure(nobody.address)
     raise InvalidCredentials(
-        "These credentials are wrong, expired or revoked: check the key, or get a new "
-        "token."
+        "These credentials are wrong, expired or revoked, or neither Bearer nor Basic: "
+        "check the key, or get a new token."
     )
 
 

@@ -3,6 +3,7 @@
 import base64
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from objects_app.access import accounts
 from objects_app.access.sealing import is_current, seal, unseal
 from objects_app.errors import InvalidArgument, NoSuchAccessKey, SecretUnreadable
 from objects_app.models import AccessKey, JournalEntry
-from objects_app.names import check_bucket_name, check_prefix
+from objects_app.names import check_bucket_name, check_prefix, is_access_key_id
 from objects_app.queries.rows import Actor
 from objects_app.services import audit
 
@@ -50,11 +51,12 @@ class KeyRow(NamedTuple):
     last_used_at: datetime | None
 
 
-class NewKey(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NewKey:
     """A key and its secret, which nobody can see again."""
 
     row: KeyRow
-    secret: str
+    secret: str = field(repr=False)
 
 
 class Rotated(NamedTuple):
@@ -91,9 +93,8 @@ def create_key(
             only_prefix=limits.only_prefix,
             expires_at=Now() + lifetime if lifetime else None,
         )
+        key.refresh_from_db()
         audit.record(operation=JournalEntry.Operation.CREATE_KEY, by=by, detail=key_id)
-    accounts.forget()
-    key.refresh_from_db()
     return NewKey(_row(key), secret)
 
 
@@ -118,7 +119,7 @@ def revoke_key(*, key_id: str, user_id: int | None, by: Actor) -> None:
     if user_id is not None:
         keys = keys.filter(user_id=user_id)
     with transaction.atomic():
-        if not keys.exists():
+        if not (is_access_key_id(key_id) and keys.exists()):
             raise NoSuchAccessKey(f"There is no key {key_id}: see GET /auth/keys.")
         if keys.filter(revoked_at__isnull=True).update(revoked_at=Now()):
             audit.record(

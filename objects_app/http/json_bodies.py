@@ -4,10 +4,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from objects_app.errors import BodyTooLarge, InvalidArgument
-from objects_app.http.bodies import body_stream
+from objects_app.errors import BodyTooLarge, IncompleteBody, InvalidArgument
+from objects_app.http.bodies import body_stream, declared_length
 
 MOST_BYTES = 64 * 1024
+_MOST_CHARACTERS = 100  # of a member's name, sent back
 
 
 class Body(BaseModel):
@@ -23,20 +24,34 @@ def read_json(environ: dict[str, Any], model: type[M]) -> M:
     """Return the body, whatever its Content-Type says; an empty one is `{}`.
 
     Raises BodyTooLarge above 64 KiB, InvalidArgument with the first member that is not
-    as it must be, and what `BodyStream.read` raises.
+    as it must be, IncompleteBody, and what `BodyStream.read` raises.
     """
+    try:
+        return model.model_validate_json(_read(environ) or b"{}")
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])[:_MOST_CHARACTERS]
+        told = first["msg"].removeprefix("Value error, ")
+        raise InvalidArgument(
+            f"{place or 'The body'}: {told[:1].lower()}{told[1:]}."
+        ) from None
+
+
+def _read(environ: dict[str, Any]) -> bytes:
+    """Return the body, whole: what was cut short may be JSON that says less."""
+    length = declared_length(environ)
+    if (length or 0) > MOST_BYTES:
+        raise _too_large()
     stream = body_stream(environ)
     data = b""
     while chunk := stream.read(MOST_BYTES + 1 - len(data)):
         data += chunk
         if len(data) > MOST_BYTES:
-            raise BodyTooLarge(f"Send at most {MOST_BYTES} bytes of JSON.")
-    try:
-        return model.model_validate_json(data or b"{}")
-    except ValidationError as invalid:
-        first = invalid.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        told = first["msg"].removeprefix("Value error, ")
-        raise InvalidArgument(
-            f"{place or 'The body'}: {told[:1].lower()}{told[1:]}."
-        ) from None
+            raise _too_large()
+    if length is not None and len(data) < length:
+        raise IncompleteBody("The body ended before its Content-Length: send it again.")
+    return data
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(f"Send at most {MOST_BYTES} bytes of JSON.")

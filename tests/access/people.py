@@ -1,13 +1,16 @@
 """Everybody who may come to a store, with credentials, and a bucket to come to."""
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models.functions import Now
+from django.test import Client
 
 from objects_app.access import accounts, keys, presigned, tokens
 from objects_app.access.keys import Limits, NewKey
@@ -17,6 +20,7 @@ from tests.client import Answer, DataPlane
 
 BY = Actor(label="tester", node_id="node", request_id="request")
 BUCKET = "photos"
+CSRF = "c" * 32
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,12 @@ class Caller:
             headers={**self.headers, **(headers or {})},
             environ={"REMOTE_ADDR": "192.0.2.1"},
         )
+
+    def tell(
+        self, data_plane: DataPlane, method: str, target: str, **members: Any
+    ) -> Answer:
+        """Send a request with a JSON object of these members."""
+        return self.ask(data_plane, method, target, body=json.dumps(members).encode())
 
 
 def make_user(name: str, **fields: Any) -> User:
@@ -91,6 +101,20 @@ def with_url(user: User, path: str, **constraints: Any) -> Caller:
         **constraints,
     )
     return Caller(query=query)
+
+
+def session(user: User) -> Caller:
+    """Return somebody who is signed in to the console, and has its CSRF cookie."""
+    client = Client()
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    name = settings.SESSION_COOKIE_NAME
+    cookie = f"{name}={client.cookies[name].value}"
+    return Caller({"Cookie": f"{cookie}; {settings.CSRF_COOKIE_NAME}={CSRF}"})
+
+
+def with_csrf(caller: Caller, token: str = CSRF) -> Caller:
+    """Return the same caller, who shows the CSRF token in the header, too."""
+    return Caller({**caller.headers, "X-CSRFToken": token})
 
 
 def grant(user: User, role: Role, prefix: str = "", *, bucket: str = BUCKET) -> None:
