@@ -224,7 +224,10 @@ def _active(user_id: int, nobody: Principal) -> Account:
 
 
 def _refuse(nobody: Principal) -> NoReturn:
-    """Tell nothing about what was wrong, and count it against the address."""
+    """Tell nothing about what was wrong, and count it against the address.
+
+    Raises InvalidCredentials, or RateLimited after too many.
+    """
     rates.count_failure(nobody.address)
     raise InvalidCredentials(
         "These credentials are wrong, expired or revoked: check the key, or get a new "
