@@ -225,7 +225,6 @@ def _refuse(nobody: Principal) -> NoReturn:
     An address that sent too many is told so; what is right is still accepted from it:
     secrets cannot be guessed, and others may be behind the same address.
     """
-    rates.refuse_blocked(nobody.address)
     rates.count_failure(nobody.address)
     raise InvalidCredentials(
         "These credentials are wrong, expired or revoked, or neither Bearer nor Basic: "

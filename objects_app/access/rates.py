@@ -7,7 +7,7 @@ does not answer) by each node for itself.
 The header fields are those of draft-ietf-httpapi-ratelimit-headers-11.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from ipaddress import IPv6Address, ip_address
 from math import ceil, floor
@@ -92,21 +92,14 @@ class Rates:
 
     def hit(self, class_: str, who: str) -> Standing:
         """Count one request, if it is allowed."""
-        return self._ask(Limiter.hit, class_, who)
-
-    def look(self, class_: str, who: str) -> Standing:
-        """Return whether one more is allowed, and count none."""
-        return self._ask(Limiter.test, class_, who)
-
-    def _ask(self, question: Callable[..., bool], class_: str, who: str) -> Standing:
         item = self._items[class_]
         if self._redis is not None:
             try:
                 with self._breaker.call():
-                    return _standing(self._redis, question, item, class_, who)
+                    return _hit(self._redis, item, class_, who)
             except (*_REDIS_FAILURES, CircuitOpen):
                 pass  # the breaker says so in the log, once
-        return _standing(self._node, question, item, class_, who)
+        return _hit(self._node, item, class_, who)
 
 
 @cache
@@ -143,21 +136,19 @@ def who(principal: Principal) -> str:
 
 
 def count_failure(address: str) -> None:
-    """Note that somebody at this address sent wrong credentials."""
-    limits = rates()
-    if limits is not None and AUTH in limits.classes:
-        limits.hit(AUTH, _guesser(address))
+    """Note that somebody at this address sent wrong credentials.
 
-
-def refuse_blocked(address: str) -> None:
-    """Raise RateLimited if so many credentials from this address were wrong."""
+    Raises RateLimited when that were too many. Right ones are accepted all the same, or
+    whoever shares an address (a proxy's, an office's) could lock all others out; and
+    nobody guesses 240 bits. Passwords have their own lock-out.
+    """
     limits = rates()
     if limits is None or AUTH not in limits.classes:
         return
-    standing = limits.look(AUTH, _guesser(address))
+    standing = limits.hit(AUTH, f"guesser:{_network(address)}")
     if not standing.allowed:
         raise RateLimited(
-            f"Too many wrong credentials came from your address: go on in "
+            "Too many wrong credentials came from your address: go on in "
             f"{standing.seconds} s.",
             retry_after=standing.seconds,
         )
@@ -166,10 +157,6 @@ def refuse_blocked(address: str) -> None:
 def _is_grants(path: str) -> bool:
     """Whether it is /buckets/{b}/grants, and not the key of an object."""
     return path.endswith("/grants") and path.count("/") == 3
-
-
-def _guesser(address: str) -> str:
-    return f"guesser:{_network(address)}"
 
 
 @lru_cache(maxsize=4096)
@@ -197,14 +184,8 @@ def _redis_storage(url: str) -> RedisStorage:
     return RedisStorage(url, connection_pool=pool, key_prefix="objectstore:rate")
 
 
-def _standing(
-    limiter: Limiter,
-    question: Callable[..., bool],
-    item: RateLimitItem,
-    class_: str,
-    caller: str,
-) -> Standing:
-    allowed = question(limiter, item, class_, caller)
+def _hit(limiter: Limiter, item: RateLimitItem, class_: str, caller: str) -> Standing:
+    allowed = limiter.hit(item, class_, caller)
     window = item.get_expiry()
     storage = cast("SlidingWindowCounterSupport", limiter.storage)
     hits = storage.get_sliding_window(item.key_for(class_, caller), window)

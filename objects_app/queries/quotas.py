@@ -34,19 +34,23 @@ _COUNTED = f"""
   WHERE this.id = {_BUCKET_ID}
 """
 
-_ROOM = f"""
+_USED = f"""
   SELECT
-    (SELECT CAST(coalesce(sum(p.n_bytes), 0) AS bigint) FROM parts p
-      WHERE p.counted_id = {_BUCKET_ID}) AS used_bytes,
-    (SELECT CAST(coalesce(sum(p.n_objects), 0) AS bigint) FROM parts p
-      WHERE p.counted_id = {_BUCKET_ID}) AS used_objects,
-    (SELECT CAST(coalesce(sum(p.n_bytes), 0) AS bigint) FROM parts p) AS owner_bytes,
-    (SELECT CAST(coalesce(sum(p.n_objects), 0) AS bigint) FROM parts p)
-      AS owner_objects,
+    CAST(coalesce(sum(CASE WHEN p.counted_id = {_BUCKET_ID} THEN p.n_bytes END), 0)
+      AS bigint) AS used_bytes,
+    CAST(coalesce(sum(CASE WHEN p.counted_id = {_BUCKET_ID} THEN p.n_objects END), 0)
+      AS bigint) AS used_objects,
+    CAST(coalesce(sum(p.n_bytes), 0) AS bigint) AS owner_bytes,
+    CAST(coalesce(sum(p.n_objects), 0) AS bigint) AS owner_objects
+  FROM parts p
+"""
+
+_ROOM = f"""
+  SELECT u.used_bytes, u.used_objects, u.owner_bytes, u.owner_objects,
     b.quota_bytes, b.quota_objects, a.bytes_quota, a.objects_quota,
     (SELECT o.size FROM stored_object o WHERE o.bucket_id = b.id AND o.key = %(key)s
       AND o.is_latest) AS present_size
-  FROM bucket b LEFT JOIN allowance a ON a.user_id = b.owner_id
+  FROM bucket b CROSS JOIN used u LEFT JOIN allowance a ON a.user_id = b.owner_id
   WHERE b.id = {_BUCKET_ID}
 """
 
@@ -59,6 +63,7 @@ def room(unfolded: str) -> str:
     return f"""
 counted AS ({_COUNTED}),
 parts AS ({_parts(unfolded)}),
+used AS ({_USED}),
 room AS ({_ROOM})"""
 
 
@@ -67,12 +72,13 @@ def owned(unfolded: str) -> str:
     return f"""
 WITH counted AS (SELECT id FROM bucket WHERE owner_id = CAST(%(user_id)s AS bigint)),
 parts AS ({_parts(unfolded)})
-SELECT (SELECT count(*) FROM counted),
-  (SELECT CAST(coalesce(sum(p.n_bytes), 0) AS bigint) FROM parts p),
-  (SELECT CAST(coalesce(sum(p.n_objects), 0) AS bigint) FROM parts p),
+SELECT (SELECT count(*) FROM counted), used.n_bytes, used.n_objects,
   a.buckets, a.bytes_quota, a.objects_quota
-FROM (SELECT CAST(%(user_id)s AS bigint) AS id) u
-LEFT JOIN allowance a ON a.user_id = u.id
+FROM (
+  SELECT CAST(coalesce(sum(p.n_bytes), 0) AS bigint) AS n_bytes,
+    CAST(coalesce(sum(p.n_objects), 0) AS bigint) AS n_objects
+  FROM parts p) used
+LEFT JOIN allowance a ON a.user_id = CAST(%(user_id)s AS bigint)
 """
 
 

@@ -151,13 +151,11 @@ def test_what_retry_after_says_is_long_enough(in_redis: bool, redis: Redis) -> N
     refused = limits.hit("read", "user:1")
     again = time.monotonic() + refused.seconds
 
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not limits.look("read", "user:1").allowed:
-        assert time.monotonic() < deadline
+    while time.monotonic() < again:
         time.sleep(0.01)
 
     assert not refused.allowed
-    assert time.monotonic() < again + 0.5
+    assert limits.hit("read", "user:1").allowed
 
 
 def test_nodes_with_one_redis_share_their_counters(redis: Redis) -> None:
@@ -202,14 +200,15 @@ def test_a_redis_that_hangs_delays_no_request_for_long() -> None:
 
 
 @pytest.mark.usefixtures("guesses")
-def test_an_address_that_sent_wrong_credentials_is_told_when_to_come_again() -> None:
+def test_an_address_that_sent_too_many_wrong_credentials_is_told_when_to_go_on() -> (
+    None
+):
     for _ in range(3):
-        rates.refuse_blocked("192.0.2.1")
         rates.count_failure("192.0.2.1")
-    rates.refuse_blocked("192.0.2.2")
     with pytest.raises(RateLimited, match="wrong credentials") as refusal:
-        rates.refuse_blocked("192.0.2.1")
+        rates.count_failure("192.0.2.1")
     assert 59 <= refusal.value.retry_after <= 61
+    rates.count_failure("192.0.2.2")
 
 
 @pytest.mark.usefixtures("guesses")
@@ -221,11 +220,10 @@ def test_failures_of_an_address_do_not_use_up_its_requests() -> None:
     assert limits.hit("auth", "address:192.0.2.1").allowed
 
 
-def test_without_limits_nobody_is_counted_or_blocked(settings: Settings) -> None:
+def test_without_limits_nobody_is_counted(settings: Settings) -> None:
     settings.RATE_LIMITS = {"read": "", "auth": ""}
     rates.rates.cache_clear()
     assert rates.rates() is None
     for _ in range(100):
         rates.count_failure("192.0.2.1")
-    rates.refuse_blocked("192.0.2.1")
     rates.rates.cache_clear()

@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from objects_app.access import rates
 from objects_app.middleware import rates as middleware
+from tests.access.people import Caller, make_key, with_key
 from tests.client import DataPlane
 from tests.rest.problem import assert_problem
 
@@ -139,3 +141,31 @@ def test_where_nothing_is_limited_the_middleware_is_not_there(limit: Limit) -> N
         raise NotImplementedError
 
     assert middleware(inner) is inner
+
+
+def test_wrong_keys_are_limited_by_address_and_right_ones_are_not(
+    limit: Limit, data_plane: DataPlane, alice: User
+) -> None:
+    limit(auth="3/minute")
+    right = with_key(make_key(alice))
+    wrong = Caller({"Authorization": "Bearer nobody.knows"})
+    for _ in range(3):
+        answer = wrong.ask(data_plane, "GET", "/buckets")
+        assert_problem(answer, 401, "invalid_credentials")
+
+    answer = wrong.ask(data_plane, "GET", "/buckets")
+
+    told = assert_problem(answer, 429, "rate_limited")
+    assert "wrong credentials" in told["detail"]
+    assert 59 <= wait(answer) <= 61
+    assert right.ask(data_plane, "GET", "/buckets").status == 200
+
+
+def test_keys_of_one_address_are_counted_apart(
+    limit: Limit, data_plane: DataPlane, alice: User
+) -> None:
+    limit(list="1/minute")
+    first, second = (with_key(make_key(alice)) for _ in range(2))
+    assert first.ask(data_plane, "GET", "/buckets").status == 200
+    assert first.ask(data_plane, "GET", "/buckets").status == 429
+    assert second.ask(data_plane, "GET", "/buckets").status == 200

@@ -15,7 +15,7 @@ from objects_app.errors import (
     TooManyBuckets,
 )
 from objects_app.models import Allowance, Blob, Bucket, JournalEntry, StoredObject
-from objects_app.queries import reads
+from objects_app.queries import reads, sql
 from objects_app.queries.rows import BucketRow, Preconditions, Scope
 from objects_app.services import buckets, journal, objects, quotas, sweep
 from objects_app.services.buckets import NewBucket
@@ -64,7 +64,7 @@ def test_a_bucket_without_a_quota_is_not_asked_about_one(
     assert not store.bucket().has_quota
     assert not find().has_quota
     assert not store.bucket("hers", owner=alice).has_quota
-    with patch.object(objects.sql, "commit", wraps=objects.sql.commit) as commit:
+    with patch.object(sql, "commit", wraps=sql.commit) as commit:
         store.put("a")
     assert commit.call_args.kwargs["limited"] is False
 
