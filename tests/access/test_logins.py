@@ -1,6 +1,7 @@
 """Passwords: what a caller learns, what is counted, what is written down."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher, identify_hasher
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.test import RequestFactory
-from django.utils.timezone import now, timedelta
+from django.utils.timezone import now
 from pytest_django import Settings
 
 from objects_app.access import logins
