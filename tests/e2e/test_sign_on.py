@@ -68,7 +68,8 @@ def test_a_lock_holds_in_the_next_process_too(signed_on: Server) -> None:
     for _ in range(5):
         with requests.Session() as browser:
             page = post(browser, url, username="nobody", password="wrong")
-    assert (page.status_code, page.headers["Retry-After"]) == (429, "900")
+    assert page.status_code == 429
+    assert 840 < int(page.headers["Retry-After"]) <= 900
     signed_on.kill()
     signed_on.start()
     with requests.Session() as browser:

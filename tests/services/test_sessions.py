@@ -1,11 +1,13 @@
 """What is over leaves the database."""
 
+from datetime import timedelta
+
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
-from django.utils.timezone import now, timedelta
+from django.utils.timezone import now
 
 from objects_app.services import sessions
 
