@@ -6,6 +6,7 @@ from typing import cast
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 
 from objects_app.access import rates as limits
@@ -119,7 +120,12 @@ def allowed_host(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info not in _ANY_HOST:
-            request.get_host()
+            request.get_host()  # or, without the header, the address it came to
+            if (
+                "HTTP_HOST" not in request.META
+                and request.META.get("SERVER_PROTOCOL") == "HTTP/1.1"
+            ):
+                raise DisallowedHost("HTTP/1.1 wants a Host header (RFC 9112 3.2)")
         return get_response(request)
 
     return middleware

@@ -101,8 +101,8 @@ class Response(wsgi.Response):  # type: ignore[misc] # gunicorn has no types
             started = time.monotonic()
             poll = select.poll()
             poll.register(self.sock, select.POLLOUT)
-            poll.poll(self._limits.silence * 1000)
-            # A buffer of which little was read counts as full: try it in any case.
+            if not poll.poll(self._limits.silence * 1000):
+                raise TimeoutError("the client does not read") from None
             sent = os.sendfile(self.sock.fileno(), source, offset, count)
             waited = time.monotonic() - started
         self._moved(sent, waited)

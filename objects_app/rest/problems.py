@@ -93,6 +93,7 @@ def response(request: HttpRequest, error: Exception) -> HttpResponse:
     """Return the problem for what was raised; the unexpected is logged, not told."""
     problem, detail = _told(request, error)
     answer = problem_response(request, problem, detail)
+    of_clients = isinstance(error, errors.TooManyUploads)  # they could fill the log
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log_response(
             "%s in request %s",
@@ -101,7 +102,8 @@ def response(request: HttpRequest, error: Exception) -> HttpResponse:
             response=answer,
             request=request,
             logger=logger,
-            exception=error,
+            level="warning" if of_clients else None,
+            exception=None if of_clients else error,
         )
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         answer["Retry-After"] = str(RETRY_SECONDS)

@@ -162,7 +162,9 @@ def test_a_reader_that_stops_reading_is_dropped_and_frees_its_thread(
     server: Server, wire: Wire
 ) -> None:
     put(wire, "big", random_body(5 * MIB))
-    readers = [Wire(server.port, receive_buffer=4096) for _ in range(THREADS)]
+    readers = [
+        Wire(server.port, receive_buffer=4096, seconds=5) for _ in range(THREADS)
+    ]
     for reader in readers:
         reader.ask("GET", f"{OBJECTS}/big")
     started = time.monotonic()
@@ -174,8 +176,8 @@ def test_a_reader_that_stops_reading_is_dropped_and_frees_its_thread(
         try:
             while data := reader.hear_some():
                 received += len(data)
-        except ConnectionResetError:
-            pass
+        except (ConnectionResetError, TimeoutError):
+            pass  # the kernel asks ever more rarely for room to send what it still has
         assert received < 5 * MIB
         reader.__exit__(None, None, None)
 

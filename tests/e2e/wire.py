@@ -1,6 +1,7 @@
 """HTTP/1.1 by hand over one socket: what a client library would tidy away."""
 
 import socket
+import ssl
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -21,14 +22,26 @@ class Wire:
     """A connection. `hear` reads one response and leaves what follows it."""
 
     def __init__(
-        self, port: int, *, receive_buffer: int | None = None, seconds: float = SECONDS
+        self,
+        port: int,
+        *,
+        receive_buffer: int | None = None,
+        seconds: float = SECONDS,
+        tls: ssl.SSLContext | None = None,
+        source: str | None = None,
     ) -> None:
         self._socket = socket.socket()
+        if source is not None:
+            self._socket.bind((source, 0))
         if receive_buffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.settimeout(seconds)
         try:
             self._socket.connect(("127.0.0.1", port))
+            if tls is not None:
+                self._socket = tls.wrap_socket(
+                    self._socket, server_hostname="localhost"
+                )
         except OSError:
             self._socket.close()
             raise
@@ -92,6 +105,10 @@ class Wire:
             data, self._heard = self._heard, b""
             return data
         return self._socket.recv(65536)
+
+    def hear_at_most(self, size: int) -> bytes:
+        """Return at most so many bytes of what comes next."""
+        return self._socket.recv(size)
 
     def closed(self) -> bool:
         """Whether the server has nothing more to say and ends the connection."""

@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -62,7 +63,12 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
+
+    @property
+    def _tls(self) -> ssl.SSLContext | None:
+        certificate = self._environment.get("TLS_CERTIFICATE")
+        return ssl.create_default_context(cafile=certificate) if certificate else None
 
     @property
     def variables(self) -> dict[str, str]:
@@ -93,6 +99,11 @@ class Server:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         [worker] = map(int, children)
         return worker
+
+    @property
+    def pid(self) -> int:
+        """The process id of gunicorn's master."""
+        return self._process.pid
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a management command against this store."""
@@ -158,7 +169,9 @@ class Server:
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:
+            with urllib.request.urlopen(
+                f"{self.url}/healthz", timeout=5, context=self._tls
+            ) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
