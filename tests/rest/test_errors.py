@@ -128,6 +128,12 @@ def _internal_error(stage: Stage) -> Answer:
     return stage.put()
 
 
+def _quota_exceeded(stage: Stage) -> Answer:
+    stage.data_plane.put("/buckets/test")
+    Bucket.objects.update(quota_bytes=6)
+    return stage.put()
+
+
 PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "invalid_bucket_name": lambda s: s.data_plane.put("/buckets/A"),
     "invalid_key": lambda s: s.data_plane.get("/buckets/test/objects/%FF"),
@@ -144,6 +150,7 @@ PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "bucket_not_empty": _bucket_not_empty,
     "precondition_failed": lambda s: s.put(If_Match="*"),
     "body_too_large": _body_too_large,
+    "quota_exceeded": _quota_exceeded,
     "range_not_satisfiable": _range_not_satisfiable,
     "bytes_missing": _bytes_missing,
     "storage_unavailable": _storage_unavailable,
@@ -163,6 +170,8 @@ OTHERS = {
     "invalid_presigned": "nor are presigned URLs",
     "presigned_expired": "nor are presigned URLs",
     "secret_unreadable": "nor are secrets",
+    "rate_limited": "the limits are chosen at the start (test_rate_limits.py)",
+    "too_many_buckets": "only those who are known are limited (test_quotas.py)",
 }
 
 

@@ -1,8 +1,11 @@
 """What a caller is told whose upload would exceed a quota."""
 
 import pytest
+from django.contrib.auth.models import User
 
 from objects_app.models import Bucket
+from objects_app.services import quotas
+from tests.access.people import BY, make_key, with_key
 from tests.client import DataPlane
 from tests.rest.problem import assert_problem
 
@@ -62,3 +65,20 @@ def test_a_condition_is_looked_at_before_the_quota(data_plane: DataPlane) -> Non
         "/buckets/photos/objects/a", b"much too much", headers={"If-None-Match": "*"}
     )
     assert_problem(answer, 412, "precondition_failed")
+
+
+@pytest.mark.parametrize("target", ["/buckets/another", "/buckets/another/objects/a"])
+def test_one_bucket_too_many_is_403_with_the_numbers(
+    data_plane: DataPlane, alice: User, target: str
+) -> None:
+    alice.is_superuser = True
+    alice.save()
+    quotas.change_allowance(user_id=alice.pk, changes={"buckets": 1}, by=BY)
+    caller = with_key(make_key(alice))
+    assert caller.ask(data_plane, "PUT", "/buckets/first", body=b"").status == 201
+
+    answer = caller.ask(data_plane, "PUT", target, body=b"")
+
+    told = assert_problem(answer, 403, "too_many_buckets")
+    assert told["detail"].startswith("You own 1 buckets and may own 1")
+    assert caller.ask(data_plane, "PUT", "/buckets/first", body=b"").status == 200
