@@ -17,7 +17,7 @@ from objects_app.rest.answers import (
     parameters,
 )
 from objects_app.rest.routing import by_method
-from objects_app.services import buckets
+from objects_app.services import buckets, quotas
 
 
 class _Changes(Body):
@@ -44,9 +44,15 @@ def _put(request: HttpRequest) -> HttpResponseBase:
 def _get(request: HttpRequest) -> HttpResponseBase:
     name = _name(request)
     row = policy.bucket_for(principal_of(request), name, Action.LIST)
-    totals = buckets.bucket_totals(bucket=row)
+    room = quotas.used(bucket=row)
     return json_answer(
-        {**bucket_answer(row), "objects": totals.objects, "bytes": totals.bytes}
+        {
+            **bucket_answer(row),
+            "objects": room.used_objects,
+            "bytes": room.used_bytes,
+            "quota_objects": room.quota_objects,
+            "quota_bytes": room.quota_bytes,
+        }
     )
 
 

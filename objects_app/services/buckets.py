@@ -16,7 +16,7 @@ from objects_app.models import (
 )
 from objects_app.names import check_bucket_name
 from objects_app.queries import reads, sql
-from objects_app.queries.rows import Actor, BucketRow, Scope, Totals
+from objects_app.queries.rows import Actor, BucketRow, Scope
 from objects_app.services import audit, quotas
 
 
@@ -82,11 +82,6 @@ def change_bucket(
             detail=", ".join(f"{name}: {value}" for name, value in changes.items()),
         )
     return bucket._replace(visibility=changes.get("visibility", bucket.visibility))
-
-
-def bucket_totals(*, bucket: BucketRow) -> Totals:
-    """Return how many objects and bytes a bucket holds, exact at this moment."""
-    return reads.bucket_totals(bucket.id)
 
 
 def list_buckets(*, readable: Scope) -> list[BucketRow]:

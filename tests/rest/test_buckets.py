@@ -27,6 +27,8 @@ def test_a_new_bucket_is_created_and_described(data_plane: DataPlane) -> None:
         "objects": 0,
         "bytes": 0,
         "visibility": "private",
+        "quota_objects": None,
+        "quota_bytes": None,
     }
 
 
