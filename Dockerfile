@@ -38,7 +38,7 @@ ENV PATH=/venv/bin:$PATH \
 USER 10001:10001
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=10s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ.get('PORT', '8080')}/readyz\", timeout=9)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as u; s = 'https' if os.environ.get('TLS_KEY') else 'http'; u.urlopen(f\"{s}://127.0.0.1:{os.environ.get('PORT', '8080')}/readyz\", timeout=9, context=ssl._create_unverified_context())"]
 # The exec form: SIGTERM reaches gunicorn, which lets requests in flight finish.
 STOPSIGNAL SIGTERM
 CMD ["gunicorn", "--config", "objectstore/gunicorn.py"]

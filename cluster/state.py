@@ -41,6 +41,8 @@ def keep_settings(folder: Path, **variables: str) -> str:
                 "BIND": "127.0.0.1",
                 "ALLOWED_HOSTS": "localhost,127.0.0.1",
                 "ANONYMOUS_ACCESS": "write",  # whoever reaches loopback
+                "TRUSTED_PROXIES": "127.0.0.1",  # nginx
+                "SECURE_COOKIES": "false",  # plain HTTP
                 "GRACEFUL_TIMEOUT_SECONDS": "10",
                 **variables,
             }.items()

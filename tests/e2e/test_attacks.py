@@ -329,6 +329,25 @@ def test_a_trusted_proxys_headers_count(server: Server) -> None:
     assert good.status == 200
 
 
+def test_the_journal_names_the_address_a_trusted_proxy_saw_and_no_forged_one(
+    server: Server,
+) -> None:
+    for peer, key in (("127.0.0.3", "forged"), ("127.0.0.2", "trusted")):
+        with Wire(server.port, source=peer) as wire:
+            # What stands left of the last address, the client wrote itself.
+            said = "X-Forwarded-For: 192.0.2.1, 198.51.100.7"
+            put = wire.ask("PUT", f"{OBJECTS}/{key}", said, body=b"x").hear()
+            assert put.status == 201
+
+    def keys(address: str) -> set[str]:
+        told = server.manage("audit", "--address", address, "--operation", "put").stdout
+        return {key for key in ("forged", "trusted") if f"/{key}" in told}
+
+    assert keys("198.51.100.7") == {"trusted"}
+    assert keys("127.0.0.3") == {"forged"}
+    assert keys("192.0.2.1") == set()
+
+
 @pytest.mark.parametrize(
     "header",
     [
