@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_for_anybod
 
 PATH = "/buckets/photos"
 OBJECT = "/buckets/photos/objects/a"
+SETTINGS = ("visibility", "quota_bytes", "quota_objects")
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def patch(data_plane: DataPlane, caller: Caller, **members: Any) -> Answer:
 
 
 def kept() -> dict[str, Any]:
-    return Bucket.objects.values("visibility", "quota_bytes", "quota_objects").get()
+    return dict(Bucket.objects.values(*SETTINGS).get())
 
 
 def test_visibility_opens_objects_then_the_listing_and_closes_both(
