@@ -1,4 +1,4 @@
-"""Handing out tokens, for a password or an access key."""
+"""Handing out tokens, for a password or an access key, and presigned URLs."""
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -8,7 +8,9 @@ from objects_app.access import logins, tokens
 from objects_app.access.principals import actor_of, principal_of
 from objects_app.errors import CredentialsRequired
 from objects_app.models import JournalEntry
+from objects_app.queries.rows import BucketRow
 from objects_app.services import audit
+from objects_app.services.buckets import NewBucket
 
 
 @sensitive_variables("password")
@@ -47,3 +49,16 @@ def token_for_key(request: HttpRequest) -> tokens.Issued:
     by = actor_of(request)
     audit.record(operation=JournalEntry.Operation.CREATE_TOKEN, by=by)
     return issued
+
+
+def record_url(
+    request: HttpRequest, *, bucket: BucketRow | NewBucket, key: str, what: str
+) -> None:
+    """Write down who was handed a presigned URL; what is done by it is, anyway."""
+    audit.record(
+        operation=JournalEntry.Operation.PRESIGN,
+        by=actor_of(request),
+        bucket=bucket,
+        key=key,
+        detail=what,
+    )

@@ -67,6 +67,8 @@ def _me(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
     principal = principal_of(request)
     user_id = policy.known_user(principal)
+    granted = grants.grants_of(user_id=user_id)
+    only_bucket = principal.only_bucket  # a key learns of no other
     return json_answer(
         {
             "user": principal.label,
@@ -81,7 +83,11 @@ def _me(request: HttpRequest) -> HttpResponseBase:
             }
             if principal.key_id
             else None,
-            "grants": [g._asdict() for g in grants.grants_of(user_id=user_id)],
+            "grants": [
+                grant._asdict()
+                for grant in granted
+                if only_bucket in {"", grant.bucket}
+            ],
         }
     )
 

@@ -2,14 +2,14 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from django.http import HttpRequest, HttpResponseBase
 from pydantic import Field
 
-from objects_app.access import policy, presigned
+from objects_app.access import issuing, policy, presigned
 from objects_app.access.policy import Action
-from objects_app.access.principals import principal_of
+from objects_app.access.principals import Principal, principal_of
 from objects_app.errors import InvalidArgument
 from objects_app.http.json_bodies import Body, read_json
 from objects_app.http.media_types import is_media_type
@@ -17,6 +17,10 @@ from objects_app.http.paths import url_path
 from objects_app.names import check_key
 from objects_app.rest.answers import json_answer, parameters, timestamp
 from objects_app.rest.routing import by_method
+
+if TYPE_CHECKING:
+    from objects_app.queries.rows import BucketRow
+    from objects_app.services.buckets import NewBucket
 
 _DEFAULT_SECONDS = 3600
 
@@ -40,11 +44,7 @@ def _create(request: HttpRequest) -> HttpResponseBase:
     check_key(wanted.key)
     if wanted.content_type is not None and not is_media_type(wanted.content_type):
         raise InvalidArgument("content_type is no media type.")
-    action = Action.READ if wanted.method in {"GET", "HEAD"} else Action.WRITE
-    if wanted.method == "PUT":
-        policy.bucket_for_put(principal, wanted.bucket, wanted.key)
-    else:
-        policy.bucket_for(principal, wanted.bucket, action, prefix=wanted.key)
+    bucket = _gate(principal, wanted)
     target = url_path(wanted.bucket, wanted.key)
     by_query = "?" in target
     path = f"/buckets/{wanted.bucket}/objects" + ("" if by_query else f"/{wanted.key}")
@@ -60,6 +60,10 @@ def _create(request: HttpRequest) -> HttpResponseBase:
         filename=wanted.filename,
         key=wanted.key if by_query else None,
     )
+    ends = timestamp(datetime.fromtimestamp(expires_at, UTC))
+    issuing.record_url(
+        request, bucket=bucket, key=wanted.key, what=f"{wanted.method} until {ends}"
+    )
     origin = f"{request.scheme}://{request.get_host()}"
     answer = json_answer(
         {
@@ -68,11 +72,19 @@ def _create(request: HttpRequest) -> HttpResponseBase:
             "headers": {"Content-Type": wanted.content_type}
             if wanted.content_type
             else {},
-            "expires_at": timestamp(datetime.fromtimestamp(expires_at, UTC)),
+            "expires_at": ends,
         }
     )
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def _gate(principal: Principal, wanted: _Wanted) -> "BucketRow | NewBucket":
+    """Hold what the URL would do against what its issuer may at this moment."""
+    if wanted.method == "PUT":
+        return policy.bucket_for_put(principal, wanted.bucket, wanted.key)
+    action = Action.READ if wanted.method in {"GET", "HEAD"} else Action.WRITE
+    return policy.bucket_for(principal, wanted.bucket, action, prefix=wanted.key)
 
 
 presign = by_method(POST=_create)

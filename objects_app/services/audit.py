@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db.models import QuerySet
 
 from objects_app.models import JournalEntry
 from objects_app.names import prefix_end
 from objects_app.queries.rows import Actor, BucketRow
+
+if TYPE_CHECKING:
+    from objects_app.services.buckets import NewBucket
 
 _MOST_CHARACTERS = 1000
 
@@ -30,13 +33,15 @@ def record(
     *,
     operation: JournalEntry.Operation,
     by: Actor,
-    bucket: BucketRow | None = None,
+    bucket: "BucketRow | NewBucket | None" = None,
+    key: str = "",
     detail: str = "",
 ) -> None:
     """Write one entry. Call it in the transaction of the change it tells of."""
     JournalEntry.objects.create(
-        bucket_id=bucket.id if bucket else 0,
+        bucket_id=bucket.id if isinstance(bucket, BucketRow) else 0,
         bucket_name=bucket.name if bucket else "",
+        key=key,
         operation=operation,
         detail=detail.replace("\0", "")[:_MOST_CHARACTERS],
         **by.columns(),

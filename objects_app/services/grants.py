@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import F
 
 from objects_app.errors import InvalidArgument, NoSuchBucket, NoSuchGrant
 from objects_app.models import Bucket, Grant, JournalEntry, Role
@@ -44,8 +45,8 @@ class OwnGrant(NamedTuple):
 def list_grants(*, bucket: BucketRow) -> list[GrantRow]:
     """Return a bucket's grants, by user, then by group, then by prefix."""
     rows = Grant.objects.filter(bucket_id=bucket.id).select_related("user", "group")
-    ordered = rows.order_by("user__username", "group__name", "prefix")
-    return [_row(grant) for grant in ordered]
+    users_first = F("user__username").asc(nulls_last=True)
+    return [_row(g) for g in rows.order_by(users_first, "group__name", "prefix")]
 
 
 def grants_of(*, user_id: int) -> list[OwnGrant]:
@@ -85,13 +86,13 @@ def put_grant(
         grant, _ = Grant.objects.update_or_create(
             bucket_id=bucket.id, prefix=prefix, defaults={"role": number}, **whose
         )
+        grant.refresh_from_db()
         audit.record(
             operation=JournalEntry.Operation.GRANT,
             by=by,
             bucket=bucket,
             detail=f"{role} to {grantee} for {prefix or 'all keys'}",
         )
-    grant.refresh_from_db()
     return _row(grant)
 
 

@@ -50,7 +50,7 @@ class Caller:
         )
 
     def tell(
-        self, data_plane: DataPlane, method: str, target: str, **members: Any
+        self, data_plane: DataPlane, method: str, target: str, /, **members: Any
     ) -> Answer:
         """Send a request with a JSON object of these members."""
         return self.ask(data_plane, method, target, body=json.dumps(members).encode())

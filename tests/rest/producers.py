@@ -1,0 +1,181 @@
+"""A request for each problem that requests come to."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+from pytest_django import Settings
+
+from objects_app.access import policy
+from objects_app.models import Blob, Bucket
+from objects_app.services import objects
+from tests.access.people import (
+    Caller,
+    make_key,
+    session,
+    with_key,
+    with_token,
+    with_url,
+)
+from tests.blobs.bodies import Failing
+from tests.client import Answer, DataPlane
+from tests.stored import lose, take_storage_away
+
+PATH = "/buckets/test/objects/a"
+
+
+class Stage(NamedTuple):
+    """What a producer may change."""
+
+    data_plane: DataPlane
+    settings: Settings
+    monkeypatch: pytest.MonkeyPatch
+    alice: User
+
+    def put(self, **headers: str) -> Answer:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.data_plane.put(PATH, b"content", headers=sent)
+
+
+def _credentials_required(stage: Stage) -> Answer:
+    stage.settings.ANONYMOUS_ACCESS = "none"
+    return stage.put()
+
+
+def _no_such_key(stage: Stage) -> Answer:
+    stage.data_plane.put("/buckets/test")
+    return stage.data_plane.get(PATH)
+
+
+def _body_stalled(stage: Stage) -> Answer:
+    body = Failing(good=2, error=TimeoutError())
+    return stage.data_plane.put(PATH, body, headers={"Content-Length": "9"})
+
+
+def _bucket_taken(stage: Stage) -> Answer:
+    Bucket.objects.create(name="test", owner=stage.alice)
+    return stage.data_plane.put("/buckets/test")
+
+
+def _bucket_not_empty(stage: Stage) -> Answer:
+    stage.put()
+    return stage.data_plane.delete("/buckets/test")
+
+
+def _body_too_large(stage: Stage) -> Answer:
+    stage.settings.MAX_UPLOAD_BYTES = 3
+    return stage.put()
+
+
+def _range_not_satisfiable(stage: Stage) -> Answer:
+    stage.put()
+    return stage.data_plane.get(PATH, headers={"Range": "bytes=99-"})
+
+
+def _bytes_missing(stage: Stage) -> Answer:
+    sha256 = stage.put().json()["sha256"]
+    lose(sha256)
+    return stage.data_plane.get(PATH)
+
+
+def _storage_unavailable(stage: Stage) -> Answer:
+    stage.put()
+    take_storage_away()
+    return stage.data_plane.get(PATH)
+
+
+def _storage_busy(stage: Stage) -> Answer:
+    stage.put()
+    stage.data_plane.delete(PATH)
+    Blob.objects.update(condemned_at=Now(), deleting_since=Now())
+    stage.monkeypatch.setattr(objects, "_DELETING_WAIT_SECONDS", 0.0)
+    return stage.put()
+
+
+def internal_error(stage: Stage) -> Answer:
+    def broken(*_: object) -> None:
+        raise RuntimeError("password=hunter2")
+
+    stage.monkeypatch.setattr(policy, "bucket_for_put", broken)
+    return stage.put()
+
+
+def _quota_exceeded(stage: Stage) -> Answer:
+    stage.data_plane.put("/buckets/test")
+    Bucket.objects.update(quota_bytes=6)
+    return stage.put()
+
+
+def _access_denied(stage: Stage) -> Answer:
+    stage.data_plane.put("/buckets/test")
+    key = make_key(stage.alice, read_only=True)
+    return with_key(key).ask(stage.data_plane, "DELETE", "/buckets/test")
+
+
+def _presigned_expired(stage: Stage) -> Answer:
+    url = with_url(stage.alice, PATH)
+    later = time.time() + 61
+    stage.monkeypatch.setattr(time, "time", lambda: later)
+    return url.ask(stage.data_plane, "GET", PATH)
+
+
+def _csrf_required(stage: Stage) -> Answer:
+    return session(stage.alice).ask(stage.data_plane, "PUT", PATH, body=b"x")
+
+
+def _no_such_access_key(stage: Stage) -> Answer:
+    caller = with_token(stage.alice)
+    return caller.ask(stage.data_plane, "DELETE", "/auth/keys/OSNONE")
+
+
+def _no_such_grant(stage: Stage) -> Answer:
+    stage.data_plane.put("/buckets/test")
+    return stage.data_plane.delete("/buckets/test/grants?user=alice")
+
+
+def _login_locked(stage: Stage) -> Answer:
+    stage.settings.AXES_FAILURE_LIMIT = stage.settings.LOGIN_FAILURES = 1
+    wrong = {"username": "alice", "password": "wrong"}
+    return Caller().tell(stage.data_plane, "POST", "/auth/token", **wrong)
+
+
+PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
+    "invalid_bucket_name": lambda s: s.data_plane.put("/buckets/A"),
+    "invalid_key": lambda s: s.data_plane.get("/buckets/test/objects/%FF"),
+    "access_denied": _access_denied,
+    "csrf_required": _csrf_required,
+    "foreign_origin": lambda s: s.put(Origin="https://evil.example"),
+    "invalid_credentials": lambda s: s.data_plane.get(
+        "/", headers={"Authorization": "Bearer OSUNKNOWN.secret"}
+    ),
+    "invalid_presigned": lambda s: s.data_plane.get(f"{PATH}?X-Store-Expires=1"),
+    "login_locked": _login_locked,
+    "no_such_access_key": _no_such_access_key,
+    "no_such_grant": _no_such_grant,
+    "presigned_expired": _presigned_expired,
+    "invalid_argument": lambda s: s.data_plane.get("/objects?limit=0"),
+    "invalid_metadata": lambda s: s.put(X_Object_Meta_A="x" * 2049),
+    "bucket_required": lambda s: s.data_plane.get("/objects?delimiter=/"),
+    "digest_mismatch": lambda s: s.put(X_Content_SHA256="0" * 64),
+    "incomplete_body": lambda s: s.put(Content_Length="8"),
+    "credentials_required": _credentials_required,
+    "no_such_bucket": lambda s: s.data_plane.get(PATH),
+    "no_such_key": _no_such_key,
+    "body_stalled": _body_stalled,
+    "bucket_taken": _bucket_taken,
+    "bucket_not_empty": _bucket_not_empty,
+    "precondition_failed": lambda s: s.put(If_Match="*"),
+    "body_too_large": _body_too_large,
+    "quota_exceeded": _quota_exceeded,
+    "range_not_satisfiable": _range_not_satisfiable,
+    "bytes_missing": _bytes_missing,
+    "storage_unavailable": _storage_unavailable,
+    "storage_busy": _storage_busy,
+    "no_such_path": lambda s: s.data_plane.get("/nowhere"),
+    "method_not_allowed": lambda s: s.data_plane.request("PATCH", PATH),
+    "bad_host": lambda s: s.data_plane.get("/", headers={"Host": "evil.example"}),
+    "internal_error": internal_error,
+}
