@@ -1,19 +1,17 @@
 """Signing in with a real browser: cookies across sites, and no inline code needed."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.servers.issuer import Provider
 from tests.servers.store import Server, store
 
-pytestmark = [pytest.mark.e2e]
+pytestmark = pytest.mark.e2e
 
 PASSWORD = "correct-horse-battery"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -44,23 +42,10 @@ def server(
         yield running
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser without a screen."""
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def page(chromium: Browser, server: Server) -> Iterator[Page]:
+def page(browser: Browser, server: Server) -> Iterator[Page]:
     """A page of a browser that has never been here; it complains of none of ours."""
-    context = chromium.new_context()
+    context = browser.new_context()
     opened = context.new_page()
     said: list[tuple[str, str]] = []
     opened.on("console", lambda m: said.append((m.location["url"], m.text)))

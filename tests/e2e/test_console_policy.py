@@ -1,24 +1,19 @@
 """The console's pages in a real browser, under their Content-Security-Policy."""
 
-import shutil
 import ssl
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from tests.e2e.wire import Wire
 from tests.servers.certificate import Certificate, make_certificate
 from tests.servers.store import Server, store
 
-CHROMIUM = shutil.which("chromium")
 PASSWORD = "correct-horse-battery"
 OBJECTS = "/buckets/policy/objects"
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +46,6 @@ def server(
                 put = wire.ask("PUT", f"{OBJECTS}/{key}", body=b"x").hear()
                 assert put.status == 201
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield launched
-        launched.close()
 
 
 class Visitor:
