@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from objectstore.config import Config
+from objectstore.config import BASE_DIR, Config
 from objectstore.config_types import is_loopback
 
 PRODUCTION = {
@@ -99,6 +99,11 @@ def test_a_variable_of_somebody_else_is_no_mistake(
         ("REDIS_URL", "redis://cache:port/0"),
         ("DATABASE_POOL_SIZE", "-1"),
         ("LEADER_LEASE_SECONDS", "1"),
+        ("TRUSTED_PROXIES", "nginx"),
+        ("TRUSTED_PROXIES", "10.0.0.7, 10.0.0.1/8"),
+        ("MAX_BODIES", "0"),
+        ("HSTS_SECONDS", "-1"),
+        ("BODY_MIN_BYTES_PER_SECOND", "fast"),
         ("LOGIN_FAILURES", "0"),
         ("OIDC_ISSUER", "login.example.com"),
         ("OIDC_ISSUER", "http://login.example.com"),
@@ -128,6 +133,35 @@ def test_what_a_refusal_tells_to_write_is_told_as_it_has_to_be_written(
 ) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"%2F.*%5B"):
         given(monkeypatch, DATABASE_URL="postgres://store:a/b@db/store")
+
+
+@pytest.mark.parametrize("alone", ["TLS_CERTIFICATE", "TLS_KEY"])
+def test_a_certificate_and_its_key_go_together(
+    monkeypatch: pytest.MonkeyPatch, alone: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match="go together"):
+        given(monkeypatch, **{alone: "/etc/ssl/a.pem"})
+
+
+def test_over_tls_the_url_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = given(monkeypatch, TLS_CERTIFICATE="a.crt", TLS_KEY="/b.key")
+
+    assert config.url == "https://localhost:8080"
+    assert config.tls_files == (BASE_DIR / "a.crt", Path("/b.key"))
+    assert given(monkeypatch, TLS_CERTIFICATE="", TLS_KEY="").tls_files is None
+
+
+@pytest.mark.parametrize(("threads", "bodies"), [(1, 1), (2, 1), (4, 2), (8, 6)])
+def test_two_threads_are_kept_free_of_bodies(
+    monkeypatch: pytest.MonkeyPatch, threads: int, bodies: int
+) -> None:
+    assert given(monkeypatch, WEB_THREADS=str(threads)).bodies == bodies
+
+
+def test_bodies_may_not_take_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert given(monkeypatch, WEB_THREADS="4", MAX_BODIES="3").bodies == 3
+    with pytest.raises(ImproperlyConfigured, match="MAX_BODIES must be below"):
+        given(monkeypatch, MAX_BODIES="4")
 
 
 def test_sizes_may_carry_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from objects_app.blobs.backend import BlobBackend
 from objects_app.blobs.backend import backend as chosen_backend
 from objects_app.blobs.s3 import S3Backend
 from objects_app.blobs.s3_client import PART_THREADS, connect, own_server
+from objects_app.errors import StorageUnavailable
 from tests.blobs.backend_contract import BackendContract, get, put
 from tests.blobs.bodies import MIB, digest, random_body, received
 from tests.e2e.store import environment
@@ -132,6 +133,67 @@ def test_encryption_and_digest_go_with_every_write(
     assert write.headers["x-amz-server-side-encryption"] == "aws:kms"
     assert write.headers["x-amz-server-side-encryption-aws-kms-key-id"] == "a-key"
     assert ("x-amz-checksum-sha256" in write.headers) == (write.method == "PUT")
+
+
+_ENCRYPTION = "x-amz-server-side-encryption"
+
+
+@pytest.mark.parametrize("size", [700, 11 * MIB])
+@pytest.mark.parametrize(
+    ("sse", "key", "expected"),
+    [
+        (None, None, {}),
+        ("AES256", None, {_ENCRYPTION: "AES256"}),
+        ("aws:kms", None, {_ENCRYPTION: "aws:kms"}),
+        (
+            "aws:kms:dsse",
+            "a-key",
+            {
+                _ENCRYPTION: "aws:kms:dsse",
+                f"{_ENCRYPTION}-aws-kms-key-id": "a-key",
+            },
+        ),
+    ],
+)
+def test_the_encryption_that_is_asked_for_is_the_one_that_is_set(
+    on_s3: Settings,
+    proxy: FaultyS3,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    sse: str | None,
+    key: str | None,
+    expected: dict[str, str],
+) -> None:
+    monkeypatch.setattr(s3_multipart, "_LEAST_PART_BYTES", 5 * MIB)
+    on_s3.S3_SSE, on_s3.S3_SSE_KMS_KEY_ID = sse, key
+    store = S3Backend()
+    proxy.always(Fault(status=400, code="Seen"))
+
+    with pytest.raises(StorageUnavailable):
+        put(store, random_body(size))
+
+    asked = {
+        name.lower(): value
+        for name, value in proxy.requests[0].headers.items()
+        if name.lower().startswith(_ENCRYPTION)
+    }
+    assert asked == expected
+
+
+@pytest.mark.parametrize("size", [700, 2 * MIB])
+def test_what_was_stored_encrypted_is_read_like_all_else(
+    on_s3: Settings, size: int
+) -> None:
+    """Reading asks for nothing: S3 knows how it encrypted what it has."""
+    on_s3.S3_SSE = "AES256"
+    store = S3Backend()
+    body = random_body(size, seed=33)
+    sha256 = put(store, body)
+
+    assert get(store, sha256) == body
+    assert store.stat(sha256) == size
+    with store.open(sha256, start=100, length=50) as reader:
+        assert reader.read() == body[100:150]
 
 
 def test_the_body_is_neither_hashed_again_nor_chunked(

@@ -68,6 +68,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
         NODE_ID="node-1",
         BODY_TIMEOUT_SECONDS=limit,
         ANONYMOUS_ACCESS="write",
+        TRUSTED_PROXIES="127.0.0.1",
     ) as first:
         second = first.twin("node-2")
         second.start()
@@ -323,6 +324,16 @@ def test_the_log_names_the_node_and_its_request_id(front: Front) -> None:
     ports = {node.port: f"node-{n}" for n, node in enumerate(front.nodes, start=1)}
     [port] = [port for port in ports if f"node=127.0.0.1:{port} " in line]
     assert answer.headers["X-Node-Id"] == ports[port]
+
+
+def test_the_nodes_learn_of_the_client_and_not_what_it_claims(front: Front) -> None:
+    claimed = ("X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: evil.example")
+    with Wire(front.port, source="127.0.0.5") as wire:
+        put = wire.ask("PUT", f"{OBJECTS}/address", *claimed, body=b"x").hear()
+
+    assert put.status == 201
+    told = front.nodes[0].manage("audit", "--address", "127.0.0.5").stdout
+    assert "front/address" in told
 
 
 # Nodes that go away

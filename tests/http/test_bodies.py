@@ -8,13 +8,20 @@ from gunicorn.config import Config
 from gunicorn.http.parser import RequestParser
 from pytest_django import Settings
 
-from objects_app.errors import BodyStalled, IncompleteBody, InvalidArgument, StoreError
+from objects_app.errors import (
+    BodyStalled,
+    IncompleteBody,
+    InvalidArgument,
+    StoreError,
+    TooManyUploads,
+)
 from objects_app.http.bodies import (
     BodyStream,
     body_stream,
     declared_length,
     limit_silence,
 )
+from objects_app.http.pace import Crowded
 
 CHUNKED = b"PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 MIB = 1024 * 1024
@@ -60,6 +67,14 @@ def assert_fails_for_good(stream: BodyStream, error: type[StoreError]) -> None:
     for _ in range(3):
         with pytest.raises(error):
             stream.read(MIB)
+
+
+def test_a_body_that_may_not_be_waited_for_fails_for_good() -> None:
+    class Source:
+        def read(self, size: int) -> bytes:
+            raise Crowded
+
+    assert_fails_for_good(BodyStream(Source(), None), TooManyUploads)
 
 
 def test_a_body_of_known_length_ends_where_it_should(connection: Connection) -> None:
