@@ -84,6 +84,18 @@ def check_prefix(prefix: str) -> str:
     return check_key(prefix) if prefix else prefix
 
 
+def is_storable(text: str) -> bool:
+    """Whether a database can hold the text; what it cannot is no name of anything.
+
+    PostgreSQL has no NUL, and half a surrogate pair (JSON and command lines may hold
+    one) is no character.
+    """
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def is_access_key_id(text: str) -> bool:
     """Whether an access key may have this id; anything else need not be looked up."""
     return bool(_ACCESS_KEY_ID.fullmatch(text))

@@ -3,15 +3,16 @@
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import F
 
 from objects_app.errors import InvalidArgument, NoSuchBucket, NoSuchGrant
 from objects_app.models import Bucket, Grant, JournalEntry, Role
-from objects_app.names import check_prefix
+from objects_app.names import check_prefix, is_storable
 from objects_app.queries.rows import Actor, BucketRow
 from objects_app.services import audit
+from objects_app.services.users import find_user
 
 
 class Grantee(NamedTuple):
@@ -99,7 +100,12 @@ def put_grant(
 def delete_grant(
     *, bucket: BucketRow, grantee: Grantee, prefix: str = "", by: Actor
 ) -> None:
-    """Take a grant back. Raises NoSuchGrant, InvalidArgument for an unknown grantee."""
+    """Take a grant back.
+
+    Raises NoSuchGrant; InvalidArgument for an unknown grantee, InvalidKey for what no
+    key begins with.
+    """
+    check_prefix(prefix)
     with transaction.atomic():
         deleted, _ = Grant.objects.filter(
             bucket_id=bucket.id, prefix=prefix, **_whose(grantee)
@@ -121,11 +127,12 @@ def _whose(grantee: Grantee) -> dict[str, Any]:
     if (grantee.user is None) == (grantee.group is None):
         raise InvalidArgument("Name either a user or a group.")
     if grantee.user is not None:
-        user = User.objects.filter(username=grantee.user).first()
+        user = find_user(grantee.user)
         if user is None:
             raise InvalidArgument(f"There is no user {grantee.user}.")
         return {"user_id": user.pk}
-    group = Group.objects.filter(name=grantee.group).first()
+    name = grantee.group or ""
+    group = Group.objects.filter(name=name).first() if is_storable(name) else None
     if group is None:
         raise InvalidArgument(f"There is no group {grantee.group}.")
     return {"group_id": group.pk}

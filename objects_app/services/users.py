@@ -3,11 +3,19 @@
 from django.contrib.auth.models import User
 
 from objects_app.errors import InvalidArgument
+from objects_app.names import is_storable
+
+
+def find_user(username: str) -> User | None:
+    """Return the user of that name; None for a name that nobody could have, too."""
+    if not is_storable(username):
+        return None
+    return User.objects.filter(username=username).first()
 
 
 def user_named(username: str) -> int:
     """Return the user's id. Raises InvalidArgument when there is none of the name."""
-    user = User.objects.filter(username=username).first()
+    user = find_user(username)
     if user is None:
         raise InvalidArgument(
             f"There is no user {username}: add one at /admin/auth/user/ first."

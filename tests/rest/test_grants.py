@@ -178,7 +178,7 @@ NOT_TAKEN = [
     ("user=bob&user=bob", 400, "invalid_argument"),
     ("user=bob&role=reader", 400, "invalid_argument"),
     ("user=bob&prefix=%00", 400, "invalid_argument"),
-    ("user=bob&prefix=" + "x" * 2000, 404, "no_such_grant"),
+    ("user=bob&prefix=" + "x" * 2000, 400, "invalid_key"),
     ("user=bob&prefix=in", 404, "no_such_grant"),
     ("user=bob", 404, "no_such_grant"),
     ("group=staff", 404, "no_such_grant"),

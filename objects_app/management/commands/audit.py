@@ -1,17 +1,17 @@
 """manage.py audit: who did what, where and when."""
 
-from argparse import ArgumentParser
-from datetime import datetime
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils.dateparse import parse_datetime
 from django.utils.timezone import make_aware
 
 from objects_app.models import JournalEntry
 from objects_app.services import audit
 from objects_app.services.transfer import shown
 
+_MOST = 1_000_000_000
 _LINE = "{:%Y-%m-%d %H:%M:%S}  {:<16}  {:<20}  {:<22}  {:<15}  {}"
 
 
@@ -38,8 +38,8 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> str:
         """Print the matching entries and how many there are."""
-        if options["limit"] < 1:
-            raise CommandError("--limit is 1 or more.")
+        if not 1 <= options["limit"] <= _MOST:
+            raise CommandError(f"--limit is a number from 1 to {_MOST}.")
         names = ("actor", "key_id", "address", "bucket", "prefix", "operation")
         wanted = audit.Filter(
             **{name: options[name] for name in names},
@@ -65,7 +65,12 @@ class Command(BaseCommand):
 
 
 def _moment(text: str) -> datetime:
-    moment = parse_datetime(text if "T" in text or " " in text else f"{text}T00:00:00")
-    if moment is None:
-        raise ValueError(text)
-    return moment if moment.tzinfo else make_aware(moment)
+    whole = text if "T" in text or " " in text else f"{text}T00:00:00"
+    try:
+        moment = datetime.fromisoformat(whole)
+        return (moment if moment.tzinfo else make_aware(moment)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(
+            f"{text!r} is no time: use ISO 8601, as in 2026-05-02 or "
+            "2026-05-02T10:30:00Z"
+        ) from None

@@ -6,9 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from objects_app.models import Role
+from objects_app.names import check_bucket_name
 from objects_app.services import grants
 from objects_app.services.grants import Grantee
-from objects_app.services.transfer import Place, operator, source_bucket
+from objects_app.services.transfer import operator, source_bucket
 
 
 class Command(BaseCommand):
@@ -31,18 +32,16 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> str:
         """Change one grant."""
-        place = Place.parse(options["place"])
-        bucket = source_bucket(place.bucket)
+        bucket_name, _, prefix = options["place"].partition("/")
+        bucket = source_bucket(check_bucket_name(bucket_name))
         name, role = options["name"], options["role"]
         grantee = Grantee(None, name) if options["group"] else Grantee(name, None)
         by = operator("grant")
         whose = f"{grantee} in {options['place']}"
         if role == "none":
-            grants.delete_grant(
-                bucket=bucket, grantee=grantee, prefix=place.prefix, by=by
-            )
+            grants.delete_grant(bucket=bucket, grantee=grantee, prefix=prefix, by=by)
             return f"No grant any more: {whose}."
         grants.put_grant(
-            bucket=bucket, grantee=grantee, role=role, prefix=place.prefix, by=by
+            bucket=bucket, grantee=grantee, role=role, prefix=prefix, by=by
         )
         return f"Granted {role}: {whose}."
