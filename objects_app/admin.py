@@ -9,12 +9,14 @@ import re
 from typing import Any
 
 from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from objects_app.access.addresses import client_address
 from objects_app.models import (
     AccessKey,
     Allowance,
@@ -35,6 +37,9 @@ from objects_app.models import (
     UploadPart,
 )
 from objects_app.names import prefix_end
+from objects_app.queries import reads
+from objects_app.queries.rows import Actor
+from objects_app.services import audit
 
 COUNT_LIMIT = 10_000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -96,6 +101,24 @@ class BucketAdmin(ReadOnlyAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever has Django's permission may change the owner."""
         return admin.ModelAdmin.has_change_permission(self, request, obj)
+
+    def save_model(
+        self, request: HttpRequest, obj: Bucket, form: Any, change: bool
+    ) -> None:
+        """Give it to another owner, and write down who did."""
+        super().save_model(request, obj, form, change)  # the view has a transaction
+        by = Actor(
+            label=request.user.get_username(),
+            node_id=settings.NODE_ID,
+            request_id=request.request_id,  # type: ignore[attr-defined]
+            address=client_address(request),
+        )
+        audit.record(
+            operation=JournalEntry.Operation.CHANGE_BUCKET,
+            by=by,
+            bucket=reads.find_bucket(obj.name),
+            detail=f"owner: {obj.owner or 'nobody'}",
+        )
 
 
 @admin.register(StoredObject)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from objects_app.models import Blob, Bucket, StoredObject
+from objects_app.models import Blob, Bucket, JournalEntry, StoredObject
 from tests.client import DataPlane
 
 pytestmark = pytest.mark.django_db
@@ -114,3 +114,15 @@ def test_failed_logins_are_shown_without_what_was_sent_and_cannot_be_changed(
         assert chief.post(url, {"post": "yes"}).status_code == 403
     page = chief.get(reverse(f"{name}_change", args=[row.pk]))
     assert "post_data" not in page.content.decode()
+
+
+def test_who_gave_a_bucket_to_whom_is_in_the_journal(
+    chief: Client, bob: User, stored: None
+) -> None:
+    bucket = Bucket.objects.get()
+    change = reverse("admin:objects_app_bucket_change", args=[bucket.pk])
+    assert chief.post(change, {"owner": bob.pk}).status_code == 302
+    entry = JournalEntry.objects.latest("id")
+    assert (entry.operation, entry.bucket_id) == ("change_bucket", bucket.pk)
+    assert (entry.actor, entry.address) == ("chief", "127.0.0.1")
+    assert entry.detail == "owner: bob"

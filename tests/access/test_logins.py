@@ -263,7 +263,7 @@ def test_few_passwords_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         with lock:
             present -= 1
 
-    monkeypatch.setattr(logins.auth, "authenticate", slow)
+    monkeypatch.setattr("django.contrib.auth.authenticate", slow)
     with ThreadPoolExecutor(8) as pool:
         list(
             pool.map(
