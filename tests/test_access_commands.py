@@ -61,7 +61,8 @@ def test_a_new_key_is_printed_as_curl_takes_it(data_plane: DataPlane) -> None:
     told = me(data_plane, pair)
     assert told["user"] == "olga"
     assert secret not in str(AccessKey.objects.values())
-    assert journal() == [("create_key", "create_access_key", key_id)]
+    made = f"{key_id} of olga"
+    assert journal() == [("create_key", "create_access_key", made)]
 
 
 def test_all_limits_may_be_chosen() -> None:

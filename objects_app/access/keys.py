@@ -79,8 +79,8 @@ def create_key(
     with transaction.atomic():
         if AccessKey.objects.filter(user_id=user_id).count() >= MOST_KEYS:
             raise InvalidArgument(
-                f"A user may have {MOST_KEYS} keys: revoke some, they are kept for "
-                "the record, or use another user."
+                f"A user may have {MOST_KEYS} keys, and revoked ones count, as they are "
+                "kept for the record: use another user."
             )
         lifetime = timedelta(seconds=limits.seconds) if limits.seconds else None
         key = AccessKey.objects.create(
@@ -94,7 +94,11 @@ def create_key(
             expires_at=Now() + lifetime if lifetime else None,
         )
         key.refresh_from_db()
-        audit.record(operation=JournalEntry.Operation.CREATE_KEY, by=by, detail=key_id)
+        audit.record(
+            operation=JournalEntry.Operation.CREATE_KEY,
+            by=by,
+            detail=f"{key_id} of {key.user.get_username()}",
+        )
     return NewKey(_row(key), secret)
 
 
