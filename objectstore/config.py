@@ -189,14 +189,14 @@ class Config(BaseSettings):
     tls_key: Path | None = Field(None, description="Its private key (PEM).")
     secure_cookies: bool | None = Field(
         None,
-        description="Send cookies over HTTPS only. Unset: in production, and with "
-        "`TLS_CERTIFICATE`.",
+        description="Send cookies over HTTPS only. Unset: with `DATABASE_URL`, "
+        "`S3_BUCKET_NAME` or `TLS_CERTIFICATE`.",
     )
     hsts_seconds: int = Field(
         31_536_000,
         ge=0,
-        description="How long browsers that came over HTTPS in production must go on "
-        "doing so. `0`: they are not told.",
+        description="How long browsers that came over HTTPS must go on doing so, where "
+        "others than this machine reach the store. `0`: they are not told.",
     )
     access_cache_seconds: float = Field(
         5,
@@ -370,6 +370,13 @@ class Config(BaseSettings):
     def local_mode(self) -> bool:
         """True when only this machine can reach the store."""
         return not self.production and is_loopback(self.host)
+
+    @property
+    def hsts(self) -> int:
+        """What browsers are told: nothing of a store on somebody's own machine, whose
+        other servers at localhost would have to speak HTTPS, too."""
+        alone = self.local_mode and not self.trusted_proxies
+        return 0 if alone else self.hsts_seconds
 
     @classmethod
     def load(cls) -> Self:

@@ -258,7 +258,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = (
     if config.secure_cookies is None
     else config.secure_cookies
 )
-SECURE_HSTS_SECONDS = config.hsts_seconds if config.production else 0
+SECURE_HSTS_SECONDS = config.hsts
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS = [

@@ -206,6 +206,23 @@ def test_listening_for_others_ends_local_mode(monkeypatch: pytest.MonkeyPatch) -
     assert not given(monkeypatch, BIND="0.0.0.0").local_mode
 
 
+@pytest.mark.parametrize(
+    ("variables", "seconds"),
+    [
+        ({}, 0),
+        ({"HSTS_SECONDS": "60"}, 0),
+        ({"BIND": "0.0.0.0", "HSTS_SECONDS": "60"}, 60),
+        ({"BIND": "0.0.0.0", "HSTS_SECONDS": "0"}, 0),
+        ({"TRUSTED_PROXIES": "127.0.0.1", "HSTS_SECONDS": "60"}, 60),
+        (PRODUCTION, 31_536_000),
+    ],
+)
+def test_browsers_are_told_of_https_wherever_others_come(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], seconds: int
+) -> None:
+    assert given(monkeypatch, **variables).hsts == seconds
+
+
 def test_secrets_are_not_part_of_what_a_traceback_shows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
