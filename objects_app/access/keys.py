@@ -79,8 +79,8 @@ def create_key(
     with transaction.atomic():
         if AccessKey.objects.filter(user_id=user_id).count() >= MOST_KEYS:
             raise InvalidArgument(
-                f"A user may have {MOST_KEYS} keys, and revoked ones count, as they are "
-                "kept for the record: use another user."
+                f"A user may have {MOST_KEYS} keys, and revoked ones count, as they "
+                "are kept for the record: use another user."
             )
         lifetime = timedelta(seconds=limits.seconds) if limits.seconds else None
         key = AccessKey.objects.create(

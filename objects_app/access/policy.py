@@ -121,6 +121,8 @@ def new_bucket(principal: Principal, name: str) -> BucketRow | NewBucket:
         row = reads.find_bucket(name, user_id=principal.user_id)
         if row is not None and _role(principal, row) >= Role.OWNER:
             return row
+    if principal.read_only or principal.only_bucket:
+        raise AccessDenied("This access key is limited, and creates no buckets.")
     raise AccessDenied(
         "You may not create buckets: ask an administrator for the permission "
         "objects_app.add_bucket."
@@ -266,6 +268,8 @@ def _allow(
         _require_credentials()
     if row is None or not _may(principal, row, Action.READ):
         raise _no_such_bucket(name)
+    if principal.read_only:
+        raise AccessDenied("This access key only reads: use another one to write.")
     raise AccessDenied(
         f"You may read from bucket {name}, but not do this: ask its owner for a grant."
     )

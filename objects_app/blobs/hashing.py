@@ -101,8 +101,8 @@ class HashingReader:
     def _refuse_beyond_limit(self, size: int) -> None:
         if size > self._limit:
             raise BodyTooLarge(
-                f"The body is larger than the {self._limit} bytes this store accepts "
-                "in one upload."
+                f"The body is larger than the {self._limit} bytes that may be sent "
+                "here."
             )
 
     def _hash(self, chunk: bytes) -> None:

@@ -330,3 +330,25 @@ def test_a_key_for_one_bucket_sees_no_other_key(
         assert seen["key_id"] == limited.row.key_id
     assert len(listed(data_plane, with_key(make_key(olga)))) == 3
     assert listed(data_plane, with_key(elsewhere))[0]["bucket"] == "secret-plans"
+
+
+@pytest.mark.parametrize(
+    ("limits", "method", "path", "told"),
+    [
+        ({"read_only": True}, "PUT", "/buckets/photos/objects/a", "only reads"),
+        ({"read_only": True}, "PUT", "/buckets/new-one", "limited"),
+        ({"only_bucket": "photos"}, "PUT", "/buckets/new-one", "limited"),
+    ],
+)
+def test_a_refusal_names_the_keys_own_limit(
+    data_plane: DataPlane,
+    olga: User,
+    limits: dict[str, Any],
+    method: str,
+    path: str,
+    told: str,
+) -> None:
+    Bucket.objects.create(name="photos", owner=olga)
+    answer = with_key(make_key(olga, **limits)).ask(data_plane, method, path)
+    assert_problem(answer, 403, "access_denied")
+    assert told in answer.json()["detail"]
