@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from objects_app.access import policy
 from objects_app.access.policy import Action
 from objects_app.access.principals import actor_of, principal_of
-from objects_app.errors import BytesMissing, PreconditionFailed
+from objects_app.errors import BytesMissing, InvalidArgument, PreconditionFailed
 from objects_app.http.bodies import body_stream, declared_length
 from objects_app.http.conditions import (
     Outcome,
@@ -44,8 +44,7 @@ if TYPE_CHECKING:
 
 
 def _put(request: HttpRequest) -> HttpResponseBase:
-    parameters(request, "key")
-    bucket, key = _names(request)
+    bucket, key = _names_to_change(request)
     description = objects.Description(
         content_type=content_type(request, key),
         headers=read_stored_headers(request.headers),
@@ -167,8 +166,7 @@ def _conditional(request: HttpRequest, row: "ObjectRow") -> HttpResponse | None:
 
 
 def _delete(request: HttpRequest) -> HttpResponseBase:
-    parameters(request, "key")
-    bucket, key = _names(request)
+    bucket, key = _names_to_change(request)
     conditions = write_preconditions(request.headers)
     principal = principal_of(request)
     row = policy.bucket_for(principal, bucket, Action.WRITE, prefix=key)
@@ -182,6 +180,14 @@ def _readable_object(request: HttpRequest) -> "ObjectRow":
     bucket, key = _names(request)
     _, row = policy.object_for(principal_of(request), bucket, key)
     return row
+
+
+def _names_to_change(request: HttpRequest) -> tuple[str, str]:
+    """As `_names`; a key in both places is an error, not a choice of ours."""
+    bucket, key = _names(request)
+    if parameters(request, "key").get("key", key) != key:
+        raise InvalidArgument("The key is in the path, and another one in ?key=.")
+    return bucket, key
 
 
 def _names(request: HttpRequest) -> tuple[str, str]:

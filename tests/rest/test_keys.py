@@ -179,3 +179,13 @@ def test_a_plus_is_a_blank_in_a_parameter_and_itself_in_a_path(
     data_plane.put("/buckets/test/objects/a+b", b"plus")
     assert data_plane.get("/buckets/test/objects/a%20b").body == b"blank"
     assert data_plane.get("/buckets/test/objects?key=a%2Bb").body == b"plus"
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_another_key_than_the_paths_is_refused(
+    data_plane: DataPlane, method: str
+) -> None:
+    data_plane.put("/buckets/test/objects/a", b"x")
+    answer = data_plane.request(method, "/buckets/test/objects/a?key=b")
+    assert_problem(answer, 400, "invalid_argument")
+    assert data_plane.get("/buckets/test/objects/a").body == b"x"
