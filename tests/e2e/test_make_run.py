@@ -128,7 +128,7 @@ def test_the_password_is_printed_once_and_signs_in(started: TwoStarts) -> None:
         check=True,
     )
 
-    assert asked.stdout.strip() == "admin"
+    assert asked.stdout.strip() == "True"
 
 
 def test_the_second_start_says_how_to_reset_the_password(started: TwoStarts) -> None:
