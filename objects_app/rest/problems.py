@@ -132,7 +132,6 @@ def problem_response(
         status=problem.status,
     )
     answer["Content-Type"] = CONTENT_TYPE
-    answer["Cache-Control"] = "no-store"
     if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.info(
             "%s %r: %d %s in request %s",
