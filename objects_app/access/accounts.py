@@ -22,8 +22,7 @@ from django.db.models.functions import Now
 from django.utils.crypto import constant_time_compare
 
 from objects_app.access.console_sessions import SessionStore
-from objects_app.access.sealing import unseal
-from objects_app.errors import SecretUnreadable
+from objects_app.access.sealing import SecretUnreadable, unseal
 from objects_app.models import AccessKey
 from objects_app.names import is_access_key_id
 
