@@ -60,7 +60,8 @@ def authenticate(request: HttpRequest, *, path: bytes) -> Principal:
         label="anonymous",
         address=client_address(request),
         on_this_machine=_is_loopback(meta.get("REMOTE_ADDR", ""))
-        and not any(name in meta for name in _FORWARDED),
+        and not any(name in meta for name in _FORWARDED)
+        and meta.get("SERVER_PROTOCOL") == "HTTP/1.1",  # nginx's proxy_pass: 1.0
     )
     authorization = meta.get("HTTP_AUTHORIZATION")
     by_url = presigned.is_presigned(meta.get("QUERY_STRING", ""))

@@ -5,6 +5,7 @@ hashes for unknown and disabled ones as well, and a lock counts for any name.
 """
 
 import unicodedata
+from threading import BoundedSemaphore
 
 from django.conf import settings
 from django.contrib import auth
@@ -22,6 +23,7 @@ from objects_app.services import audit
 _NAME_CHARACTERS = 150  # of a user's name in the database
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _Operation = JournalEntry.Operation
+_HASHING = BoundedSemaphore(2)  # of each process
 
 
 @sensitive_variables("password")
@@ -33,9 +35,7 @@ def check_password(request: HttpRequest, username: str, password: str) -> User:
     """
     name = _usable(username)
     shown = lockout.witness(request)
-    user = auth.authenticate(
-        request=shown, username=name, password=_encodable(password)
-    )
+    user = hash_and_compare(shown, name, _encodable(password))
     if isinstance(user, User):
         lockout.forget(shown, name)
         return user
@@ -46,6 +46,16 @@ def check_password(request: HttpRequest, username: str, password: str) -> User:
     if lockout.was_checked(shown):
         _record_failure(request, f"{name} (locked for {locked.retry_after} s)")
     raise locked
+
+
+@sensitive_variables("password")
+def hash_and_compare(shown: HttpRequest, name: str, password: str) -> object:
+    """Return the user if the password is right, after waiting for one's turn.
+
+    Argon2 takes 100 MiB for each: a burst of logins must not take a node's memory.
+    """
+    with _HASHING:
+        return auth.authenticate(request=shown, username=name, password=password)
 
 
 def sign_in(request: HttpRequest, user: User, *, detail: str = "") -> None:

@@ -24,8 +24,10 @@ class _NewKey(Body):
 
 def _list(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
-    user_id = policy.known_user(principal_of(request))
-    rows = keys.list_keys(user_id=user_id)
+    principal = principal_of(request)
+    rows = keys.list_keys(user_id=policy.known_user(principal))
+    if principal.only_bucket:  # a key learns of no other bucket
+        rows = [row for row in rows if row.key_id == principal.key_id]
     return json_answer({"keys": [_answer(row) for row in rows]})
 
 

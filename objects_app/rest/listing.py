@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from objects_app.queries.rows import ListedEntry
 
 _PARAMETERS = ("bucket", "prefix", "delimiter", "start_after", "limit", "cursor")
+_MOST_DIGITS = 9
 
 
 def _list(request: HttpRequest) -> HttpResponseBase:
@@ -56,8 +57,10 @@ def _list(request: HttpRequest) -> HttpResponseBase:
 def _limit(text: str | None) -> int:
     if text is None:
         return listing.PAGE_MAX
-    if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= listing.PAGE_MAX:
-        return int(text)
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+        limit = int(text)
+        if 1 <= limit <= listing.PAGE_MAX:
+            return limit
     raise InvalidArgument(f"limit is a number from 1 to {listing.PAGE_MAX}.")
 
 

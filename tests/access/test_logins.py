@@ -2,7 +2,9 @@
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -246,3 +248,26 @@ def test_the_address_is_the_clients(
 
 def test_callers_without_an_address_are_counted_together() -> None:
     assert [attempt("ann", address="") for _ in range(5)][-1] == "locked"
+
+
+def test_few_passwords_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 takes 100 MiB for each: sixteen logins must not take 1.6 GiB."""
+    present, most, lock = 0, 0, Lock()
+
+    def slow(**_: Any) -> None:
+        nonlocal present, most
+        with lock:
+            present += 1
+            most = max(most, present)
+        time.sleep(0.02)
+        with lock:
+            present -= 1
+
+    monkeypatch.setattr(logins.auth, "authenticate", slow)
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(
+                lambda _: logins.hash_and_compare(HttpRequest(), "ann", WRONG), range(8)
+            )
+        )
+    assert most == 2

@@ -28,6 +28,7 @@ PROXIED = [
         ("HTTP_FORWARDED", "for=127.0.0.1"),
         ("HTTP_VIA", "1.1 proxy"),
         ("HTTP_CF_CONNECTING_IP", "127.0.0.1"),
+        ("SERVER_PROTOCOL", "HTTP/1.0"),  # all that nginx's bare proxy_pass tells
     )
 ]
 

@@ -317,3 +317,16 @@ def test_a_key_is_told_its_own_limits(data_plane: DataPlane, olga: User) -> None
         },
         "grants": [],
     }
+
+
+def test_a_key_for_one_bucket_sees_no_other_key(
+    data_plane: DataPlane, olga: User
+) -> None:
+    elsewhere = make_key(olga, only_bucket="secret-plans")
+    limited = make_key(olga, only_bucket="photos", only_prefix="in/")
+    token = with_token(olga, key_id=limited.row.key_id)
+    for caller in (with_key(limited), token):
+        [seen] = listed(data_plane, caller)
+        assert seen["key_id"] == limited.row.key_id
+    assert len(listed(data_plane, with_key(make_key(olga)))) == 3
+    assert listed(data_plane, with_key(elsewhere))[0]["bucket"] == "secret-plans"
