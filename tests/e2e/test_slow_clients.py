@@ -183,7 +183,7 @@ def test_a_reader_that_drips_is_cut_off(rested: Server) -> None:
         dripping = threading.Thread(target=drip)
         dripping.start()
         try:
-            assert seconds_for_an_answer(rested) < 3 * PATIENCE
+            assert seconds_for_an_answer(rested) < 4 * PATIENCE
         finally:
             stop.set()
             dripping.join()

@@ -213,6 +213,7 @@ def test_a_client_that_vanishes_in_mid_download_leaves_no_trace(
 
 def test_a_renewed_certificate_is_read_on_sighup(tmp_path: Path) -> None:
     first = make_certificate(tmp_path)
+    (tmp_path / "store").mkdir()
     with store(tmp_path / "store", **first.variables) as server:
         second = make_certificate(tmp_path)
         os.kill(server.pid, signal.SIGHUP)
