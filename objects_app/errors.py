@@ -82,10 +82,6 @@ class PresignedExpired(StoreError):
     """The presigned URL was good until a moment ago, or longer."""
 
 
-class SecretUnreadable(StoreError):
-    """No key of this server opens a sealed secret."""
-
-
 class LoginLocked(StoreError):
     """Too many logins failed; `retry_after` is in seconds."""
 

@@ -48,7 +48,7 @@ class Receiver(SocketUnreader):  # type: ignore[misc] # gunicorn has no types
         """Begin a request; its client may ask whether to send the body (100)."""
         self._asks_first = asks_first
         self._may_wait = True
-        self._pace = Pace(self._limits)
+        self._pace: Pace | None = None
 
     def end(self) -> None:
         """End the request: others may be waited for."""
@@ -99,11 +99,15 @@ class Receiver(SocketUnreader):  # type: ignore[misc] # gunicorn has no types
         if self._failure is not None:
             raise self._failure
         size = min(max(size_hint or 0, self.mxchunk), self.max_body_chunk)
-        data = self._receive_now(size)
-        if data is None:
-            return self._wait(size)
-        self._pace.moved(len(data))
-        return data
+        if self._pace is None or not self._may_wait:
+            data = self._receive_now(size)
+            if data is None and not self._may_wait:
+                raise BlockingIOError
+            if data is None and not self._begin_to_wait():
+                data = self._grace(size)
+            if data is not None:
+                return data
+        return self._wait(size)
 
     def has_ended(self, body: Body) -> bool:
         """Whether the next byte begins a request: the body was read, or has arrived
@@ -125,27 +129,31 @@ class Receiver(SocketUnreader):  # type: ignore[misc] # gunicorn has no types
             pass
         return False
 
-    def _wait(self, size: int) -> bytes:
-        if not self._may_wait:
-            raise BlockingIOError
-        if not self._take_wait():
-            return self._grace(size)
+    def _begin_to_wait(self) -> bool:
+        """Take leave to wait for the rest of the body; whether there is any.
+
+        From then on trying without waiting would only cost a large body its speed.
+        """
+        waits = self._limits.waits
+        if waits is not None:
+            self._holds_wait = waits.acquire(blocking=False)
+            if not self._holds_wait:
+                return False
+        self._pace = Pace(self._limits)
         if self._asks_first:
             self._asks_first = False
             self.sock.sendall(_CONTINUE)
+        return True
+
+    def _wait(self, size: int) -> bytes:
+        assert self._pace is not None  # noqa: S101 - made when the waiting began
         started = time.monotonic()
         data: bytes = self.sock.recv(size)
         self._pace.moved(len(data), time.monotonic() - started)
         return data
 
-    def _take_wait(self) -> bool:
-        waits = self._limits.waits
-        if waits is not None and not self._holds_wait:
-            self._holds_wait = waits.acquire(blocking=False)
-            return self._holds_wait
-        return True
-
     def _grace(self, size: int) -> bytes:
+        """Return what comes within a moment. Raises Crowded."""
         if not self._asks_first:
             poll = select.poll()
             poll.register(self.sock, select.POLLIN)

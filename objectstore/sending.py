@@ -82,9 +82,11 @@ class Response(wsgi.Response):  # type: ignore[misc] # gunicorn has no types
             self._send(head)
 
     def _send(self, data: bytes) -> None:
+        started = time.monotonic()
         sent = self.sock.send(data[: self._most])
         if sent == len(data):
             return
+        self._moved(sent, time.monotonic() - started)
         rest = memoryview(data)[sent:]
         while rest:
             started = time.monotonic()

@@ -248,7 +248,7 @@ CORS_EXPOSE_HEADERS = [
 ]
 
 # Rows of the database, cleared away by the worker. Nothing prolongs a session.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "objects_app.access.console_sessions"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

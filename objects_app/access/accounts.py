@@ -18,12 +18,11 @@ from cachetools import TTLCache
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 from django.db.models.functions import Now
 from django.utils.crypto import constant_time_compare
 
-from objects_app.access.sealing import unseal
-from objects_app.errors import SecretUnreadable
+from objects_app.access.console_sessions import SessionStore
+from objects_app.access.sealing import SecretUnreadable, unseal
 from objects_app.models import AccessKey
 from objects_app.names import is_access_key_id
 

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from objects_app.access import accounts
-from objects_app.access.sealing import is_current, seal, unseal
-from objects_app.errors import InvalidArgument, NoSuchAccessKey, SecretUnreadable
+from objects_app.access.sealing import SecretUnreadable, is_current, seal, unseal
+from objects_app.errors import InvalidArgument, NoSuchAccessKey
 from objects_app.models import AccessKey, JournalEntry
 from objects_app.names import check_bucket_name, check_prefix, is_access_key_id
 from objects_app.queries.rows import Actor
@@ -105,12 +105,6 @@ def create_key(
 def list_keys(*, user_id: int) -> list[KeyRow]:
     """Return a user's keys, newest first, with those that work no more."""
     return [_row(k) for k in AccessKey.objects.filter(user_id=user_id).order_by("-id")]
-
-
-def find_key(*, key_id: str) -> KeyRow | None:
-    """Return a key, in force or not."""
-    key = AccessKey.objects.filter(key_id=key_id).first()
-    return _row(key) if key else None
 
 
 def revoke_key(*, key_id: str, user_id: int | None, by: Actor) -> None:

@@ -17,8 +17,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
-from objects_app.errors import SecretUnreadable
-
 KID = "[0-9a-f]{12}"
 
 _PURPOSE = "access key"
@@ -27,6 +25,10 @@ _SEALED = re.compile(rf"{_VERSION}\.({KID})\.([A-Za-z0-9_-]+)")
 _KEY_BYTES = 32
 _KID_BYTES = 6
 _NONCE_BYTES = 12  # AES-GCM's own; drawn at random, good for 2^32 secrets (SP 800-38D)
+
+
+class SecretUnreadable(Exception):
+    """No key of this server opens a sealed secret: for the log, not for a caller."""
 
 
 @dataclass(frozen=True, slots=True)

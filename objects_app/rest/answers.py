@@ -14,12 +14,21 @@ if TYPE_CHECKING:
 
 
 def json_answer(data: dict[str, Any], *, status: int = 200) -> HttpResponse:
-    """Return JSON, ended by a newline for terminals, with its Content-Length."""
+    """Return JSON, ended by a newline for terminals, with its Content-Length.
+
+    No cache keeps it: it is of one moment, and often for one caller, whom a cookie
+    tells (RFC 9111 3.5 knows Authorization alone). What names hold is never sniffed.
+    """
     body = json.dumps(data) + "\n"
     return HttpResponse(
         body,
         status=status,
-        headers={"Content-Type": "application/json", "Content-Length": str(len(body))},
+        headers={
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+            "X-Content-Type-Options": "nosniff",
+        },
     )
 
 

@@ -48,7 +48,6 @@ def _create(request: HttpRequest) -> HttpResponseBase:
     )
     answer = json_answer({**_answer(made.row), "secret": made.secret}, status=201)
     answer["Location"] = f"/auth/keys/{made.row.key_id}"
-    answer["Cache-Control"] = "no-store"
     return answer
 
 

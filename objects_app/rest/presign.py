@@ -65,7 +65,7 @@ def _create(request: HttpRequest) -> HttpResponseBase:
         request, bucket=bucket, key=wanted.key, what=f"{wanted.method} until {ends}"
     )
     origin = f"{request.scheme}://{request.get_host()}"
-    answer = json_answer(
+    return json_answer(
         {
             "url": f"{origin}{target.partition('?')[0]}?{query}",
             "method": wanted.method,
@@ -75,8 +75,6 @@ def _create(request: HttpRequest) -> HttpResponseBase:
             "expires_at": ends,
         }
     )
-    answer["Cache-Control"] = "no-store"
-    return answer
 
 
 def _gate(principal: Principal, wanted: _Wanted) -> "BucketRow | NewBucket":

@@ -69,7 +69,6 @@ TABLE: dict[type[Exception], Problem] = {
     errors.LoginLocked: Problem(429, "login_locked", "Login locked"),
     errors.RateLimited: Problem(429, "rate_limited", "Rate limited"),
     errors.BytesMissing: Problem(500, "bytes_missing", "Bytes missing"),
-    errors.SecretUnreadable: Problem(500, "secret_unreadable", "Secret unreadable"),
     errors.IssuerUnavailable: Problem(
         503, "issuer_unavailable", "Identity provider unavailable"
     ),
@@ -132,7 +131,6 @@ def problem_response(
         status=problem.status,
     )
     answer["Content-Type"] = CONTENT_TYPE
-    answer["Cache-Control"] = "no-store"
     if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.info(
             "%s %r: %d %s in request %s",

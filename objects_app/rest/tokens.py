@@ -21,15 +21,13 @@ def _create(request: HttpRequest) -> HttpResponseBase:
         issued = issuing.token_for_key(request)
     else:
         issued = issuing.token_for_password(request, wanted.username, wanted.password)
-    answer = json_answer(
+    return json_answer(
         {
             "access_token": issued.token,
             "token_type": "Bearer",
             "expires_in": settings.TOKEN_SECONDS,
         }
     )
-    answer["Cache-Control"] = "no-store"
-    return answer
 
 
 token = by_method(POST=_create)

@@ -518,6 +518,21 @@ def test_odd_cookies_of_others_do_not_sign_anybody_out(
             assert get(data_plane, Caller({"Cookie": both})).status == 200
 
 
+def test_what_the_database_holds_of_a_session_signs_nobody_in(
+    data_plane: DataPlane, olga: User
+) -> None:
+    signed_in = session(olga)
+    name = django_settings.SESSION_COOKIE_NAME
+    row = Session.objects.get()
+    assert row.session_key not in signed_in.headers["Cookie"]
+    stolen = Caller({"Cookie": f"{name}={row.session_key}"})
+    assert get(data_plane, stolen).status == 401
+    client = Client()
+    client.cookies[name] = row.session_key
+    assert client.get("/ui/password/").status_code == 302
+    assert get(data_plane, signed_in).status == 200
+
+
 def test_an_expired_session_is_nobodys(data_plane: DataPlane, olga: User) -> None:
     signed_in = session(olga)
     Session.objects.update(expire_date=Now())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from axes.models import AccessAttempt
 from django.conf import settings as django_settings
+from django.contrib import auth
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, identify_hasher
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -263,7 +264,7 @@ def test_few_passwords_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         with lock:
             present -= 1
 
-    monkeypatch.setattr("django.contrib.auth.authenticate", slow)
+    monkeypatch.setattr(auth, "authenticate", slow)
     with ThreadPoolExecutor(8) as pool:
         list(
             pool.map(

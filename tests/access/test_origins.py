@@ -96,14 +96,14 @@ def test_every_caller_writes_from_our_own_origin_or_none(
             assert answer.status in {200, 201}, (headers, answer.body)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "BREW", "TRACE"])
-@pytest.mark.parametrize("path", ["/auth/token", "/buckets/test", "/nowhere", "/"])
 @pytest.mark.usefixtures("callers")
 def test_every_method_but_the_safe_ones_is_refused_on_every_path(
-    data_plane: DataPlane, method: str, path: str
+    data_plane: DataPlane,
 ) -> None:
-    answer = data_plane.request(method, path, headers=FOREIGN[0])
-    assert_problem(answer, 403, "foreign_origin")
+    for method in ("POST", "PUT", "PATCH", "DELETE", "BREW", "TRACE"):
+        for path in ("/auth/token", "/buckets/test", "/nowhere", "/"):
+            answer = data_plane.request(method, path, headers=FOREIGN[0])
+            assert_problem(answer, 403, "foreign_origin")
 
 
 @pytest.mark.usefixtures("callers")

@@ -6,8 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from objects_app.access.sealing import derive, is_current, seal, unseal
-from objects_app.errors import SecretUnreadable
+from objects_app.access.sealing import (
+    SecretUnreadable,
+    derive,
+    is_current,
+    seal,
+    unseal,
+)
 from tests.access.keys import NEW, OLD, rotate
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"

@@ -149,17 +149,26 @@ def test_a_port_that_is_taken_is_a_sentence_and_starts_nothing(tmp_path: Path) -
     assert not folder.exists()
 
 
-def test_a_part_that_ends_is_told_with_the_end_of_its_log_and_stops_the_rest(
+def test_the_others_go_on_without_a_node_and_the_last_one_ends_it_all(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "cluster"
     with started(folder, tmp_path / "log") as cluster:
+        front = cluster.port if program() else cluster.node_ports[0]
+        with Wire(front) as wire:
+            assert wire.ask("PUT", HELLO, body=b"Hello").hear().status == 201
         for process in _processes_of("node-2", folder):
             os.kill(process, signal.SIGKILL)
+        told = "objectstore: node-2 ended by itself, the other nodes go on"
+        wait_for(lambda: told in cluster.output, seconds=SECONDS)
+        assert [_body(front) for _ in range(6)] == [b"Hello"] * 6
+
+        for node in ("node-1", "node-3"):
+            for process in _processes_of(node, folder):
+                os.kill(process, signal.SIGKILL)
         status = cluster.process.wait(SECONDS)
 
     assert status == 1
-    assert "objectstore: node-2 ended by itself" in cluster.output
     assert "gunicorn listens on" in cluster.output
     assert _programs_in(folder) == []
 

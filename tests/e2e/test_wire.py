@@ -135,7 +135,7 @@ def test_of_stalled_bodies_two_threads_are_kept_free(server: Server) -> None:
     started = time.monotonic()
     with Wire(server.port) as other:
         assert other.ask("GET", "/healthz").hear().status == 200
-    assert time.monotonic() - started < BODY_TIMEOUT_SECONDS
+    assert time.monotonic() - started < 8
     heard = [wire.hear() for wire in wires]
     assert sorted(code(answer) for answer in heard) == [
         *["body_stalled"] * (THREADS - 2),
@@ -152,7 +152,7 @@ def test_unfinished_heads_keep_no_thread_and_are_dropped(server: Server) -> None
     started = time.monotonic()
     with Wire(server.port) as other:
         assert other.ask("GET", "/healthz").hear().status == 200
-    assert time.monotonic() - started < BODY_TIMEOUT_SECONDS
+    assert time.monotonic() - started < 8
     for wire in wires:
         assert wire.closed()
         wire.__exit__(None, None, None)

@@ -52,7 +52,6 @@ def stage(
 OTHERS = {
     "bad_request": "Django raises SuspiciousOperation in parts that are not used here",
     "database_unavailable": "the database has to fail, outside of a test's transaction",
-    "secret_unreadable": "a key whose secret cannot be read is as if unknown",
     "issuer_unavailable": "an identity provider has to fail (test_oidc.py)",
     "too_many_uploads": "all slots have to be taken (e2e/test_wire.py)",
     "rate_limited": "the limits are chosen at the start (test_rate_limits.py)",
@@ -80,7 +79,6 @@ def test_a_request_comes_to_this_problem(stage: Stage, code: str) -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (errors.SecretUnreadable("Make a new key."), "secret_unreadable"),
         (SuspiciousOperation("secret"), "bad_request"),
     ],
 )

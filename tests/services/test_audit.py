@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
+from pytest_django import DjangoAssertNumQueries
 
 from objects_app.access.keys import NewKey
 from objects_app.models import Bucket, JournalEntry
@@ -231,7 +232,7 @@ def test_what_cannot_be_asked_is_refused_in_a_line(
 
 
 def test_a_listing_reads_no_more_than_it_prints(
-    lines: Run, django_assert_num_queries: Callable[..., object]
+    lines: Run, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     write()
     with django_assert_num_queries(1):
