@@ -183,9 +183,7 @@ class Config(BaseSettings):
         description="Addresses or networks of proxies whose `X-Forwarded-For`, "
         "`-Proto` and `-Host` are believed, comma-separated.",
     )
-    tls_certificate: Path | None = Field(
-        None, description="Certificate chain (PEM) to serve HTTPS with."
-    )
+    tls_certificate: Path | None = Field(None, description="HTTPS: the PEM chain.")
     tls_key: Path | None = Field(None, description="Its private key (PEM).")
     secure_cookies: bool | None = Field(
         None,
@@ -232,9 +230,7 @@ class Config(BaseSettings):
     oidc_client_id: str | None = Field(
         None, description="This store's client id at the provider."
     )
-    oidc_client_secret: str | None = Field(
-        None, repr=False, description="The client's secret."
-    )
+    oidc_client_secret: str | None = Field(None, repr=False, description="Its secret.")
     oidc_audience: str | None = Field(
         None,
         description="`aud` of the provider's JWTs that are accepted as bearer tokens. "
@@ -373,10 +369,8 @@ class Config(BaseSettings):
 
     @property
     def hsts(self) -> int:
-        """What browsers are told: nothing of a store on somebody's own machine, whose
-        other servers at localhost would have to speak HTTPS, too."""
-        alone = self.local_mode and not self.trusted_proxies
-        return 0 if alone else self.hsts_seconds
+        """HSTS_SECONDS; 0 on somebody's own machine, which may have plain servers."""
+        return 0 if self.local_mode and not self.trusted_proxies else self.hsts_seconds
 
     @classmethod
     def load(cls) -> Self:
