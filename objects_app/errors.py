@@ -82,6 +82,10 @@ class PresignedExpired(StoreError):
     """The presigned URL was good until a moment ago, or longer."""
 
 
+class TooManyLogins(StoreError):
+    """As many passwords are being checked as may be; ask again."""
+
+
 class LoginLocked(StoreError):
     """Too many logins failed; `retry_after` is in seconds."""
 

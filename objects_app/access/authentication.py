@@ -23,7 +23,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from objects_app.access import accounts, oidc, presigned, rates, tokens
 from objects_app.access.accounts import Account
 from objects_app.access.addresses import client_address
-from objects_app.access.origins import SAFE_METHODS
+from objects_app.access.origins import SAFE_METHODS, is_embedded
 from objects_app.access.principals import Principal
 from objects_app.errors import CsrfRequired, InvalidCredentials
 from objects_app.services import key_uses
@@ -61,7 +61,8 @@ def authenticate(request: HttpRequest, *, path: bytes) -> Principal:
         address=client_address(request),
         on_this_machine=_is_loopback(meta.get("REMOTE_ADDR", ""))
         and not any(name in meta for name in _FORWARDED)
-        and meta.get("SERVER_PROTOCOL") == "HTTP/1.1",  # nginx's proxy_pass: 1.0
+        and meta.get("SERVER_PROTOCOL") == "HTTP/1.1"  # nginx's proxy_pass: 1.0
+        and not is_embedded(request),  # in a page that sees whether there is a picture
     )
     authorization = meta.get("HTTP_AUTHORIZATION")
     by_url = presigned.is_presigned(meta.get("QUERY_STRING", ""))
@@ -152,7 +153,10 @@ def _by_url(request: HttpRequest, path: bytes, nobody: Principal) -> Principal:
     if key is not None:
         principal = _of_key(key, nobody)
     else:
-        principal = _of_user(_active(issuer.user_id, nobody), nobody)
+        user = _active(issuer.user_id, nobody)
+        if issuer.auth_digest not in map(tokens.auth_digest, user.auth_hashes):
+            _refuse(nobody)
+        principal = _of_user(user, nobody)
     meta["QUERY_STRING"] = presigned.remaining(meta["QUERY_STRING"])
     return principal._replace(kind="url", presigned=signed)
 

@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from objects_app.access import accounts, lockout
 from objects_app.access.addresses import client_address
-from objects_app.errors import InvalidCredentials, LoginLocked
+from objects_app.errors import InvalidCredentials, LoginLocked, TooManyLogins
 from objects_app.models import JournalEntry
 from objects_app.queries.rows import Actor
 from objects_app.services import audit
@@ -23,15 +23,19 @@ from objects_app.services import audit
 _NAME_CHARACTERS = 150  # of a user's name in the database
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _Operation = JournalEntry.Operation
-_HASHING = BoundedSemaphore(2)  # of each process
+
+# Of each process. Argon2 takes 100 MiB for each hash, and a third of a second: a burst
+# of logins must take neither a node's memory nor all of its threads.
+_HASHING = BoundedSemaphore(2)
+_PRESENT = BoundedSemaphore(4)
 
 
 @sensitive_variables("password")
 def check_password(request: HttpRequest, username: str, password: str) -> User:
     """Return the user whose name and password these are. Writes down a failure.
 
-    Raises InvalidCredentials, in the same words whatever is wrong, and LoginLocked
-    after too many failures (`lockout.Handler`), also for the right password.
+    Raises InvalidCredentials, in the same words whatever is wrong, LoginLocked after
+    too many failures (`lockout.Handler`), also for the right password, TooManyLogins.
     """
     name = _usable(username)
     shown = lockout.witness(request)
@@ -52,10 +56,15 @@ def check_password(request: HttpRequest, username: str, password: str) -> User:
 def hash_and_compare(shown: HttpRequest, name: str, password: str) -> object:
     """Return the user if the password is right, after waiting for one's turn.
 
-    Argon2 takes 100 MiB for each: a burst of logins must not take a node's memory.
+    Raises TooManyLogins when others are waiting already.
     """
-    with _HASHING:
-        return auth.authenticate(request=shown, username=name, password=password)
+    if not _PRESENT.acquire(blocking=False):
+        raise TooManyLogins("Many are signing in at this moment: try again shortly.")
+    try:
+        with _HASHING:
+            return auth.authenticate(request=shown, username=name, password=password)
+    finally:
+        _PRESENT.release()
 
 
 def sign_in(request: HttpRequest, user: User, *, detail: str = "") -> None:

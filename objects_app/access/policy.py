@@ -19,6 +19,7 @@ from typing import Literal, NoReturn
 
 from django.conf import settings
 
+from objects_app.access import accounts, tokens
 from objects_app.access.presigned import Issuer
 from objects_app.access.principals import Principal
 from objects_app.errors import (
@@ -200,7 +201,11 @@ def require_superuser(principal: Principal, what: str) -> None:
 
 def issuer(principal: Principal) -> Issuer:
     """Return in whose name the caller may presign. Raises CredentialsRequired."""
-    return Issuer(known_user(principal), principal.key_id)
+    user_id = known_user(principal)
+    user = accounts.account(user_id)
+    if principal.key_id or user is None:
+        return Issuer(user_id, principal.key_id)
+    return Issuer(user_id, "", tokens.auth_digest(user.auth_hashes[0]))
 
 
 def may_create(principal: Principal) -> bool:
@@ -209,7 +214,7 @@ def may_create(principal: Principal) -> bool:
         return False
     if principal.user_id is None:
         return anonymous_access(principal) == "write"
-    return principal.may_create
+    return principal.may_create or anonymous_access(principal) == "write"
 
 
 def anonymous_access(principal: Principal) -> Literal["none", "read", "write"]:
@@ -280,7 +285,12 @@ def _allow_put(
 ) -> BucketRow | NewBucket:
     if row is None and may_create(principal):
         return NewBucket(name=name, owner_id=principal.user_id)
-    return _allow(principal, name, row, Action.WRITE)
+    try:
+        return _allow(principal, name, row, Action.WRITE)
+    except NoSuchBucket as error:
+        if may_create(principal):
+            raise
+        raise NoSuchBucket(f"{error} You may not create buckets.") from None
 
 
 def _refuse_strangers(principal: Principal, action: Action) -> None:

@@ -31,6 +31,7 @@ _QUERY = re.compile(
     rf"X-Store-Expires=(?P<expires>{_NUMBER})"
     rf"&X-Store-User=(?P<user>{_NUMBER})"
     rf"(?:&X-Store-Access-Key=(?P<key_id>{_TEXT}))?"
+    rf"(?:&X-Store-Auth=(?P<auth>{_TEXT}))?"
     rf"(?:&X-Store-Content-Type=(?P<content_type>{_TEXT}))?"
     rf"(?:&X-Store-Max-Bytes=(?P<max_bytes>{_NUMBER}))?"
     rf"(?:&X-Store-SHA256=(?P<sha256>{_SHA256}))?"
@@ -41,10 +42,14 @@ _QUERY = re.compile(
 
 
 class Issuer(NamedTuple):
-    """On whose behalf it works; `key_id` is "" where no access key asked for it."""
+    """On whose behalf it works; `key_id` is "" where no access key asked for it.
+
+    Then `auth_digest` is the user's (`tokens.auth_digest`) until the password changes.
+    """
 
     user_id: int
     key_id: str
+    auth_digest: str = ""
 
 
 class Presigned(NamedTuple):
@@ -89,6 +94,7 @@ def sign(
         "X-Store-Expires": expires_at,
         "X-Store-User": issuer.user_id,
         "X-Store-Access-Key": issuer.key_id or None,
+        "X-Store-Auth": issuer.auth_digest or None,
         "X-Store-Content-Type": content_type,
         "X-Store-Max-Bytes": max_bytes,
         "X-Store-SHA256": sha256,
@@ -139,7 +145,9 @@ def read(*, method: str, path: bytes, query_string: str, now: float) -> Presigne
     if expires_at <= now:
         raise PresignedExpired("This presigned URL has expired: ask for a new one.")
     return Presigned(
-        issuer=Issuer(int(form["user"]), _text(form["key_id"]) or ""),
+        issuer=Issuer(
+            int(form["user"]), _text(form["key_id"]) or "", _text(form["auth"]) or ""
+        ),
         expires_at=expires_at,
         content_type=_text(form["content_type"]),
         max_bytes=None if form["max_bytes"] is None else int(form["max_bytes"]),

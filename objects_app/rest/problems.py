@@ -76,6 +76,7 @@ TABLE: dict[type[Exception], Problem] = {
         503, "storage_unavailable", "Storage unavailable"
     ),
     errors.StorageBusy: Problem(503, "storage_busy", "Storage busy"),
+    errors.TooManyLogins: Problem(503, "too_many_logins", "Too many logins"),
     errors.TooManyUploads: Problem(503, "too_many_uploads", "Too many uploads"),
     errors.QuotaExceeded: Problem(507, "quota_exceeded", "Quota exceeded"),
 }

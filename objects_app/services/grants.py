@@ -129,12 +129,18 @@ def _whose(grantee: Grantee) -> dict[str, Any]:
     if grantee.user is not None:
         user = find_user(grantee.user)
         if user is None:
-            raise InvalidArgument(f"There is no user {grantee.user}.")
+            raise InvalidArgument(
+                f"There is no user {grantee.user}: an administrator adds users in "
+                "/admin/."
+            )
         return {"user_id": user.pk}
     name = grantee.group or ""
     group = Group.objects.filter(name=name).first() if is_storable(name) else None
     if group is None:
-        raise InvalidArgument(f"There is no group {grantee.group}.")
+        raise InvalidArgument(
+            f"There is no group {grantee.group}: an administrator adds groups in "
+            "/admin/."
+        )
     return {"group_id": group.pk}
 
 

@@ -5,11 +5,17 @@ import math
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from objects_app.errors import LoginLocked, StoreError
+from objects_app.errors import LoginLocked, StoreError, TooManyLogins
+
+_BUSY_SECONDS = 2
 
 
-def locked(request: HttpRequest, error: LoginLocked) -> HttpResponse:
-    """Return 429 for a login that is locked, whoever's it is."""
+def no_login(request: HttpRequest, error: LoginLocked | TooManyLogins) -> HttpResponse:
+    """Return 429 for a login that is locked, whoever's it is, 503 in a crowd."""
+    if isinstance(error, TooManyLogins):
+        answer = _page(request, status=503, title="One moment", reason=str(error))
+        answer["Retry-After"] = str(_BUSY_SECONDS)
+        return answer
     minutes = math.ceil(error.retry_after / 60)
     answer = _page(
         request,

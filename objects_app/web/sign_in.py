@@ -13,7 +13,7 @@ from django.urls import reverse_lazy
 from django.views.decorators.http import require_safe
 
 from objects_app.access import logins
-from objects_app.errors import InvalidCredentials, LoginLocked
+from objects_app.errors import InvalidCredentials, LoginLocked, TooManyLogins
 from objects_app.web import refusals
 
 
@@ -61,8 +61,8 @@ class SignIn(LoginView):
         """Sign in, or say what is wrong, in the same way for every name."""
         try:
             return super().post(request, *args, **kwargs)
-        except LoginLocked as locked:
-            return refusals.locked(request, locked)
+        except (LoginLocked, TooManyLogins) as error:
+            return refusals.no_login(request, error)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Begin the session and go where the user wanted to."""
@@ -100,8 +100,8 @@ class Password(PasswordChangeView):
         """Change it, or say what is wrong."""
         try:
             return super().post(request, *args, **kwargs)
-        except LoginLocked as locked:
-            return refusals.locked(request, locked)
+        except (LoginLocked, TooManyLogins) as error:
+            return refusals.no_login(request, error)
 
     def form_valid(self, form: PasswordForm) -> HttpResponse:
         """Save it, keep this session and no other, and say so."""

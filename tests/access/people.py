@@ -96,7 +96,9 @@ def with_url(user: User, path: str, **constraints: Any) -> Caller:
     query = presigned.sign(
         method=constraints.pop("method", "GET"),
         path=path.encode(),
-        issuer=presigned.Issuer(user.pk, ""),
+        issuer=presigned.Issuer(
+            user.pk, "", tokens.auth_digest(user.get_session_auth_hash())
+        ),
         expires_at=int(time.time()) + 60,
         **constraints,
     )

@@ -362,7 +362,7 @@ def test_a_token_ends_with_its_key(
         ("session", 401),
         ("key", 200),
         ("token of a key", 200),
-        ("url", 200),
+        ("url", 401),
     ],
 )
 def test_a_new_password_ends_what_the_old_one_got(

@@ -4,7 +4,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import pytest
@@ -20,13 +20,14 @@ from pytest_django import Settings
 
 from objects_app.access import logins
 from objects_app.access.addresses import client_address, client_network
-from objects_app.errors import InvalidCredentials, LoginLocked
+from objects_app.errors import InvalidCredentials, LoginLocked, TooManyLogins
 from objects_app.models import JournalEntry
 
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "correct-horse"
 WRONG = "wrong"
+PATIENCE_SECONDS = 10.0
 
 
 @pytest.fixture
@@ -251,24 +252,34 @@ def test_callers_without_an_address_are_counted_together() -> None:
     assert [attempt("ann", address="") for _ in range(5)][-1] == "locked"
 
 
-def test_few_passwords_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2 takes 100 MiB for each: sixteen logins must not take 1.6 GiB."""
+def test_few_passwords_are_hashed_at_once_and_few_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Argon2 takes 100 MiB for each: sixteen logins must not take 1.6 GiB, nor keep
+    all threads waiting."""
     present, most, lock = 0, 0, Lock()
+    refused = Event()
 
     def slow(**_: Any) -> None:
         nonlocal present, most
         with lock:
             present += 1
             most = max(most, present)
-        time.sleep(0.02)
+        refused.wait(PATIENCE_SECONDS)
         with lock:
             present -= 1
 
+    def attempt(_: int) -> str:
+        try:
+            logins.hash_and_compare(HttpRequest(), "ann", WRONG)
+        except TooManyLogins:
+            refused.set()
+            return "refused"
+        return "checked"
+
     monkeypatch.setattr(auth, "authenticate", slow)
     with ThreadPoolExecutor(8) as pool:
-        list(
-            pool.map(
-                lambda _: logins.hash_and_compare(HttpRequest(), "ann", WRONG), range(8)
-            )
-        )
+        answers = list(pool.map(attempt, range(8)))
     assert most == 2
+    assert "refused" in answers
+    assert answers.count("checked") >= 4

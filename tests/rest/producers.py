@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from threading import BoundedSemaphore
 from typing import NamedTuple
 
 import pytest
@@ -9,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 from pytest_django import Settings
 
-from objects_app.access import policy
+from objects_app.access import logins, policy
 from objects_app.models import Blob, Bucket
 from objects_app.services import objects
 from tests.access.people import (
@@ -142,10 +143,18 @@ def _login_locked(stage: Stage) -> Answer:
     return Caller().tell(stage.data_plane, "POST", "/auth/token", **wrong)
 
 
+def _too_many_logins(stage: Stage) -> Answer:
+    stage.monkeypatch.setattr(logins, "_PRESENT", BoundedSemaphore(1))
+    with logins._PRESENT:
+        login = b'{"username": "ann", "password": "x"}'
+        return stage.data_plane.request("POST", "/auth/token", body=login)
+
+
 PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "invalid_bucket_name": lambda s: s.data_plane.put("/buckets/A"),
     "invalid_key": lambda s: s.data_plane.get("/buckets/test/objects/%FF"),
     "access_denied": _access_denied,
+    "too_many_logins": _too_many_logins,
     "csrf_required": _csrf_required,
     "foreign_origin": lambda s: s.put(Origin="https://evil.example"),
     "invalid_credentials": lambda s: s.data_plane.get(

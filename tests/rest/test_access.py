@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from objects_app.models import Bucket, StoredObject
+from tests.access.people import make_key, with_key
 from tests.client import DataPlane
 from tests.rest.problem import assert_problem
 
@@ -159,6 +160,37 @@ def test_unset_only_this_machine_may_write_and_only_in_local_mode(
     got = data_plane.get("/buckets/test/objects/a", environ=peer)
     expected = (201, 200) if local_mode and here else (401, 401)
     assert (put.status, got.status) == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, 401),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}, 401),
+        ({"Origin": "https://evil.example"}, 401),
+        ({"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors"}, 200),
+        ({"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}, 200),
+    ],
+)
+def test_a_page_of_another_site_is_not_this_machine(
+    data_plane: DataPlane, settings: Settings, headers: dict[str, str], status: int
+) -> None:
+    """Else it would see, by a picture that loads or not, which objects there are."""
+    data_plane.put("/buckets/test/objects/a", b"x")
+    settings.ANONYMOUS_ACCESS = None
+    settings.LOCAL_MODE = True
+    answer = data_plane.get("/buckets/test/objects/a", headers=headers)
+    assert answer.status == status
+
+
+def test_a_known_caller_may_no_less_than_anybody(
+    data_plane: DataPlane, settings: Settings, alice: User
+) -> None:
+    settings.ANONYMOUS_ACCESS = "write"
+    caller = with_key(make_key(alice))
+    assert caller.ask(data_plane, "PUT", "/buckets/hers").status == 201
+    assert Bucket.objects.get(name="hers").owner == alice
 
 
 def test_a_refusal_comes_before_the_body_is_read(

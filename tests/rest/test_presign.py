@@ -386,6 +386,18 @@ def test_tokens_and_sessions_sign_in_the_name_of_their_user(
         assert signer.use(target).body == b"content"
 
 
+def test_a_url_of_a_person_ends_with_a_new_password(
+    data_plane: DataPlane, olga: User
+) -> None:
+    signer = Signer(data_plane, with_token(olga))
+    target = signer.target()
+    assert signer.use(target).status == 200
+    olga.set_password("another one, as the old one was seen")
+    olga.save()
+    accounts.forget()
+    assert_problem(signer.use(target), 401, "invalid_credentials")
+
+
 def test_the_url_of_a_token_ends_with_the_key_that_got_the_token(
     data_plane: DataPlane, olga: User, key: NewKey
 ) -> None:

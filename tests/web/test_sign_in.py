@@ -1,6 +1,7 @@
 """The one login page: what it lets in, where it leads, what it tells."""
 
 import re
+from threading import BoundedSemaphore
 
 import pytest
 from django.conf import settings as django_settings
@@ -8,6 +9,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from objects_app.access import logins
 from objects_app.models import JournalEntry
 
 pytestmark = pytest.mark.django_db
@@ -168,6 +170,16 @@ def test_wrong_unknown_and_disabled_get_the_same_answers_up_to_the_lock(
     seen = [[failure(Client(), *login) for _ in range(7)] for login in tried]
     assert [answer[0] for answer in seen[0]] == [200] * 4 + [429] * 3
     assert seen[1:] == seen[:1] * 3
+
+
+def test_while_many_sign_in_one_is_asked_to_come_back(
+    client: Client, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logins, "_PRESENT", BoundedSemaphore(1))
+    with logins._PRESENT:
+        answer = client.post("/ui/login/", {"username": "ann", "password": PASSWORD})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert b"try again shortly" in answer.content
 
 
 def test_a_lock_says_when_to_come_back(client: Client, ann: User) -> None:
