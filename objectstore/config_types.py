@@ -5,7 +5,6 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import dj_database_url
-import limits
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
@@ -79,8 +78,10 @@ def _only_rate(value: str) -> str:
     """Return the rate, "" for none: an empty variable would mean the default."""
     if value in {"", "none"}:
         return ""
+    from limits import parse_many  # noqa: PLC0415 a tenth of a second, seldom needed
+
     try:
-        [rate] = limits.parse_many(value)
+        [rate] = parse_many(value)
     except ValueError:
         rate = None
     if rate is None or not rate.amount:

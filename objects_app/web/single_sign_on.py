@@ -1,4 +1,7 @@
-"""The way to the identity provider and back."""
+"""The way to the identity provider and back.
+
+The protocol is imported when somebody takes it: each program's start would pay for it.
+"""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -7,7 +10,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from objects_app.access import logins, sign_on
+from objects_app.access import logins
 from objects_app.errors import InvalidCredentials, IssuerUnavailable
 from objects_app.web import refusals
 
@@ -19,6 +22,8 @@ _RETRY_SECONDS = 20
 @require_GET
 def begin(request: HttpRequest) -> HttpResponse:
     """Send the browser to the provider; `next` is where to go afterwards."""
+    from objects_app.access import sign_on  # noqa: PLC0415 see above
+
     callback = request.build_absolute_uri(reverse("oidc_callback"))
     try:
         answer = sign_on.begin(request, callback)
@@ -34,6 +39,8 @@ def begin(request: HttpRequest) -> HttpResponse:
 @require_GET
 def callback(request: HttpRequest) -> HttpResponse:
     """Sign in whom the provider sent back."""
+    from objects_app.access import sign_on  # noqa: PLC0415 see above
+
     wanted = request.session.pop(_NEXT, "")
     try:
         user = sign_on.finish(request)
