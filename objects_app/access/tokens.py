@@ -87,6 +87,7 @@ def read(token: str) -> Claims:
     return claims
 
 
+@lru_cache(maxsize=1024)
 def auth_digest(auth_hash: str) -> str:
     """Return what a token holds of a user's session auth hash: too little to use it."""
     return base64url(hashlib.sha256(auth_hash.encode()).digest()[:12])
