@@ -212,8 +212,6 @@ def may_create(principal: Principal) -> bool:
     """Whether the caller may create buckets."""
     if principal.read_only or principal.only_bucket:
         return False
-    if principal.user_id is None:
-        return anonymous_access(principal) == "write"
     return principal.may_create or anonymous_access(principal) == "write"
 
 

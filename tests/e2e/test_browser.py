@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.servers.issuer import Provider
-from tests.servers.store import Server, store
+from tests.servers.store import Server, store_with_administrator
 
 pytestmark = pytest.mark.e2e
 
@@ -28,17 +28,7 @@ def server(
 ) -> Iterator[Server]:
     """A store with an administrator, that knows the provider."""
     folder: Path = tmp_path_factory.mktemp("store")
-    with store(
-        folder, **issuer.settings, DJANGO_SUPERUSER_PASSWORD=PASSWORD
-    ) as running:
-        for command in (
-            ("createsuperuser", "--noinput", "--username=chief", "--email=c@e.com"),
-            ("collectstatic", "--noinput"),
-        ):
-            done = running.manage(*command)
-            assert done.returncode == 0, done.stderr
-        running.kill()  # it looks for static files when it starts
-        running.start()
+    with store_with_administrator(folder, PASSWORD, **issuer.settings) as running:
         yield running
 
 

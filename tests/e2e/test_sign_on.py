@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from tests.servers.issuer import Provider
-from tests.servers.store import Server, store
+from tests.servers.store import Server, store_with_administrator
 
 pytestmark = [pytest.mark.e2e]
 
@@ -30,16 +30,8 @@ def signed_on(
 ) -> Iterator[Server]:
     """A store that knows the provider, with an administrator of its own."""
     folder: Path = tmp_path_factory.mktemp("store")
-    variables = {"OIDC_ADMIN_GROUP": "chiefs", "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    with store(folder, **issuer.settings, **variables) as running:
-        for command in (
-            ("createsuperuser", "--noinput", "--username=chief", "--email=c@e.com"),
-            ("collectstatic", "--noinput"),
-        ):
-            done = running.manage(*command)
-            assert done.returncode == 0, done.stderr
-        running.kill()  # it looks for static files when it starts
-        running.start()
+    variables = {**issuer.settings, "OIDC_ADMIN_GROUP": "chiefs"}
+    with store_with_administrator(folder, PASSWORD, **variables) as running:
         yield running
 
 

@@ -185,6 +185,23 @@ def store(folder: Path, **variables: str) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
+def store_with_administrator(
+    folder: Path, password: str, **variables: str
+) -> Iterator[Server]:
+    """Yield a started store with the user `chief` and the console's static files."""
+    with store(folder, DJANGO_SUPERUSER_PASSWORD=password, **variables) as running:
+        for command in (
+            ("createsuperuser", "--noinput", "--username=chief", "--email=c@e.com"),
+            ("collectstatic", "--noinput"),
+        ):
+            done = running.manage(*command)
+            assert done.returncode == 0, done.stderr
+        running.kill()  # it looks for static files when it starts
+        running.start()
+        yield running
+
+
+@contextlib.contextmanager
 def store_on(url: str, folder: Path, **variables: str) -> Iterator[Server]:
     """Yield a started store with these settings on this PostgreSQL database."""
     database = {"DATABASE_URL": url, **PRODUCTION}
