@@ -10,12 +10,12 @@ from objects_app.models.buckets import (
     Bucket,
     Segment,
     StoredObject,
-    Upload,
-    UploadPart,
 )
 from objects_app.models.fields import KeyField
+from objects_app.models.jobs import Job
 from objects_app.models.journal import BucketTotals, JournalEntry, JournalWatermark
 from objects_app.models.upkeep import ImportedObject, Lease, Node, SweepHold
+from objects_app.models.uploads import Upload, UploadPart
 
 __all__ = [
     "AccessKey",
@@ -26,6 +26,7 @@ __all__ = [
     "BucketTotals",
     "Grant",
     "ImportedObject",
+    "Job",
     "JournalEntry",
     "JournalWatermark",
     "KeyField",

@@ -18,6 +18,16 @@ class Bucket(models.Model):
         PUBLIC_READ = "public-read"
         PUBLIC_LIST = "public-list"
 
+    class Versioning(models.TextChoices):
+        """Whether overwriting and deleting keep what was there (S3's three states).
+
+        Once enabled it is never off again: suspended keeps the versions there are.
+        """
+
+        OFF = "off"
+        ENABLED = "enabled"
+        SUSPENDED = "suspended"
+
     name = KeyField()
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -28,6 +38,9 @@ class Bucket(models.Model):
     )
     visibility = models.CharField(
         max_length=16, choices=Visibility, default=Visibility.PRIVATE
+    )
+    versioning = models.CharField(
+        max_length=16, choices=Versioning, default=Versioning.OFF, db_default="off"
     )
     quota_bytes = models.BigIntegerField(null=True, blank=True)
     quota_objects = models.BigIntegerField(null=True, blank=True)
@@ -85,7 +98,12 @@ class BlobReference(models.Model):
 
 
 class StoredObject(BlobReference):
-    """One version of one key."""
+    """One version of one key.
+
+    A version is the key's state from `created_at` on, until `superseded_at` (null: the
+    latest). Without a blob it is a delete marker or made of segments; then `sha256` is
+    "" until the worker has read it all.
+    """
 
     bucket = models.ForeignKey(
         Bucket, on_delete=models.PROTECT, related_name="stored_objects", db_index=False
@@ -126,6 +144,18 @@ class StoredObject(BlobReference):
                 fields=["bucket", "key", "version_id"], name="one_row_per_version"
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["bucket", "key", "-created_at", "superseded_at"],
+                condition=Q(is_latest=False),
+                name="object_history",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(sha256="", is_delete_marker=False),
+                name="object_without_digest",
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.key)
@@ -152,47 +182,3 @@ class Segment(BlobReference):
 
     def __str__(self) -> str:
         return f"{self.number} at {self.offset}"
-
-
-class Upload(models.Model):
-    """An object on its way, arriving in parts."""
-
-    upload_id = models.CharField(max_length=64, unique=True)
-    bucket = models.ForeignKey(Bucket, on_delete=models.PROTECT, related_name="uploads")
-    key = KeyField()
-    content_type = models.CharField(max_length=255)
-    headers = models.JSONField(default=dict)
-    metadata = models.JSONField(default=dict)
-    actor = models.CharField(max_length=255)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        db_table = "upload"
-
-    def __str__(self) -> str:
-        return self.upload_id
-
-
-class UploadPart(BlobReference):
-    """One part of an upload, already stored."""
-
-    upload = models.ForeignKey(
-        Upload, on_delete=models.CASCADE, related_name="parts", db_index=False
-    )
-    number = models.PositiveIntegerField()
-    size = models.BigIntegerField()
-    blob = models.ForeignKey(
-        Blob, on_delete=models.PROTECT, related_name="upload_parts"
-    )
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        db_table = "upload_part"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["upload", "number"], name="one_part_a_number"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return str(self.number)
