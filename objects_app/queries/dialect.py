@@ -1,11 +1,12 @@
 """What each database must be able to do; the protocol's steps (DESIGN section 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from django.db.models import Model
 
+from objects_app.queries.changes import Change, Changed, Mark, Refused
 from objects_app.queries.rows import (
     Actor,
     BucketRow,
@@ -47,13 +48,51 @@ class Dialect(Protocol):
         by: Actor,
         limited: bool = False,
     ) -> Committed | None:
-        """Mark the blob, upsert the object, append the journal row.
+        """Mark the blob, write the object's version, append the journal row.
 
         `limited`: the bucket or its owner has a quota, to be looked at as well.
 
         `wrote`: this request wrote or saw the bytes, so the mark may rescue a condemned
-        blob. None: the claim is void, or another creator of the key came first; nothing
-        was written; claim again.
+        blob. None: the claim is void, another creator of the key came first, or the
+        bucket's versioning is another than the new object's; nothing was written; claim
+        again.
+        """
+
+    def mark(self, marks: Sequence[Mark]) -> tuple[Mark, ...]:
+        """Hold blobs against the sweep until the transaction that is open ends.
+
+        Returns those that could not be held: void claims, and blobs without a claim
+        that have to be seen first.
+        """
+
+    def apply(
+        self,
+        *,
+        changes: Sequence[Change],
+        marks: Sequence[Mark] = (),
+        by: Actor,
+        first: Callable[[], object] = lambda: None,
+    ) -> list[Changed] | Refused | None:
+        """Make all changes, or none, in one transaction; no key may be named twice.
+
+        `marks` are the blobs that the changes refer to; those of segments and parts are
+        found here. `first` runs in the transaction, once its keys are locked, before
+        anything is read or written; what it raises ends all. None: somebody was faster,
+        nothing was written; read the sources again.
+        """
+
+    def delete_version(
+        self,
+        *,
+        bucket_id: int,
+        bucket_name: str,
+        key: str,
+        version_id: str,
+        by: Actor,
+    ) -> bool | None:
+        """Remove one version for good; the one before it takes its place.
+
+        Returns whether it was a delete marker; None: there is none.
         """
 
     def delete_object(
@@ -65,7 +104,10 @@ class Dialect(Protocol):
         conditions: Preconditions,
         by: Actor,
     ) -> Deleted | None:
-        """Delete the latest version's row, never its blob's. None: no such key."""
+        """Delete the only row of a key, never its blob's, in a bucket without versions.
+
+        None: no such key, or the bucket has versions.
+        """
 
     def position_function(self) -> str:
         """Return the name of the function (text, part) -> 1-based position or 0."""

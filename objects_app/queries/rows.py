@@ -36,7 +36,8 @@ class Actor(NamedTuple):
 class BucketRow(NamedTuple):
     """A bucket with all that deciding about access needs.
 
-    `has_quota`: it or its owner is limited, so that each upload has to look.
+    `versioning` is models.Bucket.Versioning. `has_quota`: it or its owner is limited,
+    so that each upload has to look.
     `granted` is the highest role (models.Role, 0: none) that the asker has there, as
     its owner or by grants, for the key or prefix that was asked about.
     """
@@ -45,13 +46,17 @@ class BucketRow(NamedTuple):
     name: str
     owner_id: int | None
     visibility: str
+    versioning: str
     created_at: datetime
     has_quota: bool = False
     granted: int = 0
 
 
 class ObjectRow(NamedTuple):
-    """The latest version of a key, complete: GET needs no other statement."""
+    """A version of a key, complete: GET of one that is one blob needs nothing else.
+
+    Without `blob_id` its bytes are its segments'; `sha256` is "" while not computed.
+    """
 
     id: int
     bucket_id: int
@@ -64,6 +69,7 @@ class ObjectRow(NamedTuple):
     content_type: str
     headers: dict[str, str]
     metadata: dict[str, str]
+    tags: dict[str, str]
     node_id: str
     created_at: datetime
 
@@ -141,17 +147,23 @@ class Preconditions(NamedTuple):
 
 
 class NewObject(NamedTuple):
-    """What a commit writes into the object's row and the journal."""
+    """What a commit writes into the object's row and the journal.
+
+    `version_id` is "null", or a new one where `versioning`, the bucket's, is "enabled".
+    """
 
     bucket_id: int
     bucket_name: str
+    versioning: str
     key: str
+    version_id: str
     sha256: str
     size: int
     etag: str
     content_type: str
     headers: dict[str, str]
     metadata: dict[str, str]
+    tags: dict[str, str]
 
 
 class Exceeded(NamedTuple):
@@ -168,7 +180,7 @@ class Exceeded(NamedTuple):
 class Room(NamedTuple):
     """What a bucket and its owner use and may (None: any amount), at one moment.
 
-    `present_size` is that of the object which an upload would replace, None if none.
+    `present_size` is that of the version which an upload would replace, None if none.
     """
 
     used_bytes: int
@@ -182,14 +194,18 @@ class Room(NamedTuple):
     present_size: int | None = None
 
     def exceeded(self, *, size: int) -> Exceeded | None:
-        """Return the first limit that an upload of that size would exceed.
+        """Return the first limit that an upload of that size would exceed."""
+        return self.exceeded_by(
+            adds_bytes=size - (self.present_size or 0),
+            adds_objects=1 if self.present_size is None else 0,
+        )
+
+    def exceeded_by(self, *, adds_bytes: int, adds_objects: int) -> Exceeded | None:
+        """Return the first limit that a change would exceed.
 
         What shrinks or keeps the usage exceeds none, even where too much is used.
         """
-        adds: dict[Unit, int] = {
-            "bytes": size - (self.present_size or 0),
-            "objects": 1 if self.present_size is None else 0,
-        }
+        adds: dict[Unit, int] = {"bytes": adds_bytes, "objects": adds_objects}
         limits: tuple[tuple[Whose, Unit, int, int | None], ...] = (
             ("bucket", "bytes", self.used_bytes, self.quota_bytes),
             ("bucket", "objects", self.used_objects, self.quota_objects),
@@ -221,7 +237,7 @@ class Owned(NamedTuple):
 
 class Committed(NamedTuple):
     """What a commit did. `created_at` is None when a precondition failed, or when a
-    quota is `exceeded`."""
+    quota is `exceeded`. `replaced`: the key had an object."""
 
     created_at: datetime | None
     replaced: bool
