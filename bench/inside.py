@@ -87,6 +87,8 @@ def _commit(bucket: BucketRow, sha256: str, size: int, *, seen: bool) -> None:
         content_type="application/octet-stream",
         headers={},
         metadata={},
+        tags={},
+        versioning="off",
     )
     done = sql.commit(claim=claim, new=new, conditions=ANYTHING, wrote=seen, by=_ACTOR)
     assert done is not None

@@ -7,12 +7,21 @@ from typing import NamedTuple
 from objects_app.queries.rows import ANYTHING, Exceeded, Moment, Preconditions
 
 
+class Source(NamedTuple):
+    """A version made of segments, whose segments another one gets, too."""
+
+    id: int
+    bucket_id: int
+    key: str
+    created_at: datetime
+
+
 class Content(NamedTuple):
     """What a version is made of, and how it is described.
 
-    It is one blob; or, where `blob_id` is None, the segments of the version whose row
-    is `segments_of`, or the parts of the upload whose row is `parts_of`. `sha256` is ""
-    while nobody has computed it.
+    It is one blob; or, where `blob_id` is None, the segments of another version, or
+    the parts of the upload whose row is `parts_of`. `sha256` is "" while nobody has
+    computed it.
     """
 
     blob_id: int | None
@@ -23,7 +32,7 @@ class Content(NamedTuple):
     headers: dict[str, str]
     metadata: dict[str, str]
     tags: dict[str, str]
-    segments_of: int | None = None
+    segments_of: Source | None = None
     parts_of: int | None = None
 
 

@@ -1,6 +1,6 @@
 """What each database must be able to do; the protocol's steps (DESIGN section 5)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -57,6 +57,10 @@ class Dialect(Protocol):
         bucket's versioning is another than the new object's; nothing was written; claim
         again.
         """
+
+    def lock_keys(self, keys: Iterable[tuple[int, str]]) -> None:
+        """Wait for, and keep off, other transactions of the engine that touch any of
+        these keys (bucket id and key), until the one that is open ends."""
 
     def mark(self, marks: Sequence[Mark]) -> tuple[Mark, ...]:
         """Hold blobs against the sweep until the transaction that is open ends.

@@ -6,6 +6,7 @@ marker. Suspended, both write the version "null": over the one there is, if ther
 one, else beside the others.
 """
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -35,7 +36,8 @@ class Plan(NamedTuple):
 
     `superseded` becomes history at `at`; `overwritten` gets the new values in place,
     or, where `inserted`, a new row has them; `removed` goes. Where `overwritten` was
-    history itself, the version before it lasts until `gap_until` now.
+    a version of its own, the one before it, which ended at `gap_from`, now lasts until
+    `gap_until`.
     """
 
     version_id: str
@@ -45,6 +47,7 @@ class Plan(NamedTuple):
     removed: int | None = None
     inserted: bool = False
     rewritten: int | None = None
+    gap_from: datetime | None = None
     gap_until: datetime | None = None
     objects_delta: int = 0
     bytes_delta: int = 0
@@ -68,13 +71,13 @@ def plan(
         present is None or (present.id, present.created_at) != change.only
     ):
         raise Again
+    if present is None and not isinstance(change.what, Content):
+        return Failure.NO_SUCH_KEY
     if not change.conditions.hold(
         etag=present.etag if present else None,
         modified=present.created_at if present else None,
     ):
         return Failure.PRECONDITION
-    if present is None and not isinstance(change.what, Content):
-        return Failure.NO_SUCH_KEY
     at = now if latest is None else max(now, latest.created_at + _TICK)
     if present is not None and isinstance(change.what, Rewrite):
         return Plan(
@@ -101,9 +104,7 @@ def _off(
 ) -> Plan:
     size = content.size if content else 0
     if latest is None:
-        return Plan(
-            NULL_VERSION, at, inserted=True, objects_delta=1, bytes_delta=size
-        )
+        return Plan(NULL_VERSION, at, inserted=True, objects_delta=1, bytes_delta=size)
     return Plan(
         NULL_VERSION,
         at,
@@ -147,7 +148,8 @@ def _suspended(
         superseded=latest.id if latest and latest is not null else None,
         overwritten=null.id if null else None,
         inserted=null is None,
-        gap_until=null.superseded_at if null else None,
+        gap_from=null.created_at if null else None,
+        gap_until=(null.superseded_at or at) if null else None,
         objects_delta=(1 if content else 0) - (1 if counted else 0),
         bytes_delta=(content.size if content else 0) - (null.size if null else 0),
         old_blob_id=null.blob_id if null else None,
@@ -155,6 +157,11 @@ def _suspended(
 
 
 _PLANS = {"off": _off, "enabled": _enabled, "suspended": _suspended}
+
+
+def new_version_id() -> str:
+    """Return a version id, opaque as S3's are."""
+    return secrets.token_hex(16)
 
 
 def aware(moment: datetime | str) -> datetime:

@@ -198,7 +198,7 @@ def recount() -> None:
         run.changed(
             "INSERT INTO bucket_totals (bucket_id, objects_total, bytes_total)"
             " SELECT bucket_id, count(*), sum(size) FROM stored_object"
-            " WHERE is_latest AND NOT is_delete_marker GROUP BY bucket_id"
+            " WHERE NOT is_delete_marker GROUP BY bucket_id"
         )
         run.changed(
             "INSERT INTO journal_watermark (id, position)"

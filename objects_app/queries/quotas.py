@@ -49,7 +49,7 @@ _ROOM = f"""
   SELECT u.used_bytes, u.used_objects, u.owner_bytes, u.owner_objects,
     b.quota_bytes, b.quota_objects, a.bytes_quota, a.objects_quota,
     (SELECT o.size FROM stored_object o WHERE o.bucket_id = b.id AND o.key = %(key)s
-      AND o.is_latest) AS present_size
+      AND o.version_id = %(version_id)s AND NOT o.is_delete_marker) AS present_size
   FROM bucket b CROSS JOIN used u LEFT JOIN allowance a ON a.user_id = b.owner_id
   WHERE b.id = {_BUCKET_ID}
 """
@@ -58,7 +58,8 @@ _ROOM = f"""
 def room(unfolded: str) -> str:
     """Return the tables of a WITH, the last of which is `room`: one row as rows.Room.
 
-    `unfolded` is Upkeep.totals_unfolded's. Parameters: bucket_id, key.
+    `unfolded` is Upkeep.totals_unfolded's. Parameters: bucket_id, key, and the
+    version_id that an upload would write over.
     """
     return f"""
 counted AS ({_COUNTED}),

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from objects_app.names import after_prefix
 from objects_app.queries import quotas, run, sql, upkeep
+from objects_app.queries.plans import aware
 from objects_app.queries.rows import (
     BucketRow,
     ListedEntry,
@@ -18,7 +18,10 @@ from objects_app.queries.rows import (
     Totals,
 )
 
-_BUCKET = f"b.id, b.name, b.owner_id, b.visibility, b.created_at, {quotas.HAS_QUOTA}"
+_BUCKET = (
+    "b.id, b.name, b.owner_id, b.visibility, b.versioning, b.created_at,"
+    f" {quotas.HAS_QUOTA}"
+)
 _BUCKET_COLUMNS = len(BucketRow._fields)  # with the role
 _GRANTED_TO = """(g.user_id = %(user_id)s OR g.group_id IN (
   SELECT ug.group_id FROM auth_user_groups ug WHERE ug.user_id = %(user_id)s))"""
@@ -31,7 +34,7 @@ _GRANTED = f"""CASE WHEN b.owner_id = %(user_id)s THEN 3 ELSE coalesce((
 _NOTHING_GRANTED = "0"
 _OBJECT = (
     "o.id, o.bucket_id, o.key, o.version_id, o.blob_id, o.sha256, o.size, o.etag,"
-    " o.content_type, o.headers, o.metadata, o.node_id, o.created_at"
+    " o.content_type, o.headers, o.metadata, o.tags, o.node_id, o.created_at"
 )
 _LATEST = "o.is_latest AND NOT o.is_delete_marker"
 _LISTED = (
@@ -127,11 +130,12 @@ def bucket_totals(bucket_id: int) -> Totals:
     return Totals(int(objects), int(size))
 
 
-def room(*, bucket_id: int, key: str) -> Room | None:
-    """Return what is used and may be, for an upload to a key; None: no such bucket."""
+def room(*, bucket_id: int, key: str, version_id: str = "") -> Room | None:
+    """Return what is used and may be, for an upload that writes over that version of a
+    key (any other text: over none); None: no such bucket."""
     row = run.row(
         f"WITH {quotas.room(upkeep.totals_unfolded())} SELECT * FROM room",
-        {"bucket_id": bucket_id, "key": key},
+        {"bucket_id": bucket_id, "key": key, "version_id": version_id},
     )
     return Room._make(row) if row else None
 
@@ -237,22 +241,15 @@ def _in_scope(scope: Scope) -> tuple[str, dict[str, Any]]:
 
 def _bucket(row: Sequence[Any]) -> BucketRow:
     *plain, created_at, has_quota, granted = row
-    return BucketRow._make((*plain, _aware(created_at), bool(has_quota), granted))
+    return BucketRow._make((*plain, aware(created_at), bool(has_quota), granted))
 
 
 def _object(row: Sequence[Any]) -> ObjectRow:
-    *plain, headers, metadata, node_id, created_at = row
-    parsed = json.loads(headers), json.loads(metadata)
-    return ObjectRow._make((*plain, *parsed, node_id, _aware(created_at)))
+    *plain, headers, metadata, tags, node_id, created_at = row
+    parsed = json.loads(headers), json.loads(metadata), json.loads(tags)
+    return ObjectRow._make((*plain, *parsed, node_id, aware(created_at)))
 
 
 def _listed(bucket: str, row: Sequence[Any]) -> ListedEntry:
     *plain, created_at, node_id = row
-    return ListedEntry._make((False, bucket, *plain, _aware(created_at), node_id))
-
-
-def _aware(moment: datetime | str) -> datetime:
-    """SQLite hands times out without their zone, as text from expressions."""
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return ListedEntry._make((False, bucket, *plain, aware(created_at), node_id))

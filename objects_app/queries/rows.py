@@ -149,14 +149,13 @@ class Preconditions(NamedTuple):
 class NewObject(NamedTuple):
     """What a commit writes into the object's row and the journal.
 
-    `version_id` is "null", or a new one where `versioning`, the bucket's, is "enabled".
+    `versioning` is the bucket's, as the gate saw it.
     """
 
     bucket_id: int
     bucket_name: str
     versioning: str
     key: str
-    version_id: str
     sha256: str
     size: int
     etag: str
@@ -239,6 +238,7 @@ class Committed(NamedTuple):
     """What a commit did. `created_at` is None when a precondition failed, or when a
     quota is `exceeded`. `replaced`: the key had an object."""
 
+    version_id: str | None
     created_at: datetime | None
     replaced: bool
     exceeded: Exceeded | None = None
@@ -248,7 +248,6 @@ class Deleted(NamedTuple):
     """What a delete found. `removed` is False when a precondition failed."""
 
     removed: bool
-    size: int
 
 
 class Marked(NamedTuple):

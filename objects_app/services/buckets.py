@@ -63,6 +63,16 @@ def ensure_bucket(*, bucket: BucketRow | NewBucket, by: Actor) -> CreatedBucket:
     return CreatedBucket(bucket, created=False)
 
 
+def again(bucket: BucketRow) -> BucketRow:
+    """Return the bucket as it is now. Raises NoSuchBucket when it was deleted."""
+    row = reads.find_bucket(bucket.name)
+    if row is None or row.id != bucket.id:
+        raise NoSuchBucket(
+            f"Bucket {bucket.name} was deleted meanwhile: send it again."
+        )
+    return row._replace(granted=bucket.granted)
+
+
 def change_bucket(
     *, bucket: BucketRow, changes: Mapping[str, Any], by: Actor
 ) -> BucketRow:
@@ -96,8 +106,8 @@ def delete_bucket(*, bucket: BucketRow, by: Actor) -> None:
     foreign key, checked at the end of the transaction, refuses the delete.
     """
     refusal = BucketNotEmpty(
-        f"Bucket {bucket.name} still has objects or unfinished uploads: "
-        "delete them first."
+        f"Bucket {bucket.name} still has objects, older versions or unfinished "
+        "uploads: delete them first."
     )
     try:
         with transaction.atomic():

@@ -22,8 +22,9 @@ from objects_app.blobs.backend import BlobBackend, BlobReader, backend
 from objects_app.blobs.hashing import Readable
 from objects_app.blobs.ingest import Expected, Received, receive
 from objects_app.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, StorageBusy
-from objects_app.models import Blob
+from objects_app.models import Blob, Bucket, JournalEntry
 from objects_app.queries import reads, sql
+from objects_app.queries.changes import Change, Failure, Mark
 from objects_app.queries.rows import (
     ANYTHING,
     Actor,
@@ -36,11 +37,15 @@ from objects_app.queries.rows import (
     Preconditions,
     Scope,
 )
-from objects_app.services import buckets, quotas
+from objects_app.services import buckets, changes, quotas
 
 _DELETING_WAIT_SECONDS = 5.0
 _DELETING_POLL_SECONDS = 0.05
 _ATTEMPTS = 20
+_NOT_AS_ASKED = (
+    "The object is not in the state that the conditions ask for: "
+    "read it again and decide anew."
+)
 
 
 class Description(NamedTuple):
@@ -49,6 +54,14 @@ class Description(NamedTuple):
     content_type: str
     headers: dict[str, str]
     metadata: dict[str, str]
+    tags: dict[str, str] = {}
+
+
+class Deletion(NamedTuple):
+    """What a delete did: the version that is gone, or the delete marker it made."""
+
+    version_id: str
+    is_delete_marker: bool
 
 
 class StoredResult(NamedTuple):
@@ -150,6 +163,7 @@ def store_received(
         new = NewObject(
             bucket_id=bucket.id,
             bucket_name=bucket.name,
+            versioning=bucket.versioning,
             key=key,
             sha256=received.sha256,
             size=received.size,
@@ -166,21 +180,19 @@ def store_received(
         )
         if committed is None:
             metrics.LOST_RACES.labels("commit").inc()
+            bucket = buckets.again(bucket)
             continue
         if committed.exceeded is not None:
             raise quotas.refusal(bucket=bucket.name, exceeded=committed.exceeded)
-        if committed.created_at is None:
-            raise PreconditionFailed(
-                "The object is not in the state that the conditions ask for: "
-                "read it again and decide anew."
-            )
+        if committed.created_at is None or committed.version_id is None:
+            raise PreconditionFailed(_NOT_AS_ASKED)
         if not wrote:
             metrics.DEDUP_HITS.inc()
         return StoredResult(
             size=new.size,
             sha256=new.sha256,
             etag=new.etag,
-            version_id="null",
+            version_id=committed.version_id,
             created_at=committed.created_at,
             replaced=committed.replaced,
             deduplicated=deduplicated,
@@ -288,22 +300,65 @@ def doubt_bytes(*, sha256: str) -> None:
 
 def delete_object(
     *, bucket: BucketRow, key: str, conditions: Preconditions = ANYTHING, by: Actor
-) -> None:
-    """Delete the latest version's row; its bytes are left to the sweep.
+) -> Deletion:
+    """Delete a key's object: its row, or, where the bucket keeps versions, by a delete
+    marker that is the latest version from then on. Bytes are left to the sweep.
 
     Raises NoSuchBucket, NoSuchKey, PreconditionFailed.
     """
-    deleted = sql.delete_object(
+    if bucket.versioning == Bucket.Versioning.OFF:
+        deleted = sql.delete_object(
+            bucket_id=bucket.id,
+            bucket_name=bucket.name,
+            key=key,
+            conditions=conditions,
+            by=by,
+        )
+        if deleted is not None and not deleted.removed:
+            raise PreconditionFailed(_NOT_AS_ASKED)
+        if deleted is not None:
+            return Deletion("null", is_delete_marker=False)
+
+    def prepare() -> tuple[list[Change], list[Mark]]:
+        now = buckets.again(bucket)
+        operation = JournalEntry.Operation.DELETE
+        removal = changes.change(
+            bucket=now,
+            key=key,
+            operation=operation,
+            what=None,
+            conditions=conditions,
+        )
+        return [removal], []
+
+    try:
+        [done] = changes.commit(prepare=prepare, by=by)
+    except changes.ChangesRefused as error:
+        if error.failures[0] is Failure.PRECONDITION:
+            raise PreconditionFailed(_NOT_AS_ASKED) from error
+        raise _no_such_key(bucket) from error
+    kept = bucket.versioning != Bucket.Versioning.OFF
+    return Deletion(done.version_id, is_delete_marker=kept)
+
+
+def delete_version(
+    *, bucket: BucketRow, key: str, version_id: str, by: Actor
+) -> Deletion:
+    """Remove one version for good; if it was the latest, the one before it is again.
+
+    Raises NoSuchKey.
+    """
+    marker = sql.delete_version(
         bucket_id=bucket.id,
         bucket_name=bucket.name,
         key=key,
-        conditions=conditions,
+        version_id=version_id,
         by=by,
     )
-    if deleted is None:
-        raise NoSuchKey(f"There is no object of that key in bucket {bucket.name}.")
-    if not deleted.removed:
-        raise PreconditionFailed(
-            "The object is not in the state that the conditions ask for: "
-            "read it again and decide anew."
-        )
+    if marker is None:
+        raise NoSuchKey(f"There is no such version in bucket {bucket.name}.")
+    return Deletion(version_id, is_delete_marker=marker)
+
+
+def _no_such_key(bucket: BucketRow) -> NoSuchKey:
+    return NoSuchKey(f"There is no object of that key in bucket {bucket.name}.")

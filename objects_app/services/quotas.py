@@ -14,7 +14,7 @@ from objects_app.errors import (
     QuotaExceeded,
     TooManyBuckets,
 )
-from objects_app.models import Allowance, JournalEntry
+from objects_app.models import Allowance, Bucket, JournalEntry
 from objects_app.queries import reads
 from objects_app.queries.rows import Actor, BucketRow, Exceeded, Owned, Room
 from objects_app.services import audit
@@ -60,7 +60,8 @@ def change_allowance(
 
 def require_room(*, bucket: BucketRow, key: str, size: int) -> None:
     """Raise QuotaExceeded when an upload of that size would not fit now."""
-    room = reads.room(bucket_id=bucket.id, key=key)
+    over = "" if bucket.versioning == Bucket.Versioning.ENABLED else "null"
+    room = reads.room(bucket_id=bucket.id, key=key, version_id=over)
     if room is not None and (exceeded := room.exceeded(size=size)):
         raise refusal(bucket=bucket.name, exceeded=exceeded)
 

@@ -32,6 +32,7 @@ def make_object(
         etag="abc",
         content_type=content_type,
         headers=headers or {},
+        tags={},
         metadata=metadata or {},
         node_id="node",
         created_at=datetime(2024, 5, 17, 10, 30, 15, 999_999, tzinfo=UTC),

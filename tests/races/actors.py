@@ -157,6 +157,8 @@ class Put(Actor):
                     content_type="text/plain",
                     headers={},
                     metadata={},
+                    tags={},
+                    versioning="off",
                 ),
                 conditions=ANYTHING,
                 wrote=local.wrote,

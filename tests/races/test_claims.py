@@ -31,6 +31,8 @@ def new_object(store: World, content: bytes) -> NewObject:
         content_type="text/plain",
         headers={},
         metadata={},
+        tags={},
+        versioning="off",
     )
 
 

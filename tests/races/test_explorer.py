@@ -1,6 +1,7 @@
 """The protocol searched state by state; and broken on purpose, to see that it shows."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,9 @@ pytestmark = [pytest.mark.race, pytest.mark.sqlite_only, pytest.mark.django_db]
 
 SECONDS = float(os.environ.get("EXPLORER_SECONDS", "45"))
 NOTHING = ((Rows(), (ABSENT, ABSENT)),)
-MARK, JOURNAL, SECURE = sqlite_upkeep.mark, sqlite._journal, objects.secure_bytes
+MARK, SECURE = sqlite_upkeep.mark, objects.secure_bytes
+STATEMENTS = sqlite.ENGINE.statements
+CARELESS = STATEMENTS["mark_trusted"].replace("blob.condemned_at IS NULL AND", "")
 
 
 @pytest.fixture
@@ -159,18 +162,23 @@ def test_the_guard_alone_keeps_every_blob_from_a_sweep_that_never_looks(
     assert sweeper.refusals > 0
 
 
-def commit_by(identity: str) -> Any:
-    return patch.multiple(
-        sqlite,
-        _MARK_SEEN=sqlite._MARK_SEEN.replace(sqlite._AS_CLAIMED, identity),
-        _MARK_TRUSTED=sqlite._MARK_TRUSTED.replace(sqlite._AS_CLAIMED, identity),
+def statement(name: str, careless: str) -> Any:
+    assert careless != STATEMENTS[name]
+    return patch.dict(STATEMENTS, {name: careless})
+
+
+def by_id_alone(name: str) -> Any:
+    """The mark as it would be if a claim's digest and time were not looked at."""
+    identity = re.compile(
+        r"\n  AND blob\.sha256 = .*\n  AND \(.* OR blob\.created_at = \S+ \S+\)\)"
     )
+    return statement(name, identity.sub("", STATEMENTS[name]))
 
 
 def test_a_commit_by_id_alone_loses_bytes_once_a_claim_was_lost(
     lab: Laboratory,
 ) -> None:
-    with commit_by("id = %(blob_id)s"):
+    with by_id_alone("mark_seen"), by_id_alone("mark_trusted"):
         assert_lost(
             search(
                 lab, Put(0, 0), Put(1, 1), LostClaims(), OrphanRemover(), starts=NOTHING
@@ -181,19 +189,14 @@ def test_a_commit_by_id_alone_loses_bytes_once_a_claim_was_lost(
 def test_a_trusted_mark_that_ignores_condemned_loses_bytes_when_there_is_no_guard(
     unguarded: Laboratory,
 ) -> None:
-    careless = sqlite._MARK_TRUSTED.replace("AND condemned_at IS NULL", "")
-    assert careless != sqlite._MARK_TRUSTED
-
-    with patch.object(sqlite, "_MARK_TRUSTED", careless):
+    with statement("mark_trusted", CARELESS):
         assert_lost(search(unguarded, Put(0, 0), Delete(0), Sweeper()))
 
 
 def test_a_trusted_mark_that_ignores_condemned_is_refused_by_the_guard(
     lab: Laboratory,
 ) -> None:
-    careless = sqlite._MARK_TRUSTED.replace("AND condemned_at IS NULL", "")
-
-    with patch.object(sqlite, "_MARK_TRUSTED", careless):
+    with statement("mark_trusted", CARELESS):
         explored = search(lab, Put(0, 0), Delete(0), Sweeper())
 
     assert explored.violation is not None
@@ -203,10 +206,9 @@ def test_a_trusted_mark_that_ignores_condemned_is_refused_by_the_guard(
 def test_a_commit_that_rescues_a_deleting_blob_loses_bytes_when_there_is_no_guard(
     unguarded: Laboratory,
 ) -> None:
-    careless = sqlite._MARK_SEEN.replace("AND deleting_since IS NULL", "")
-    assert careless != sqlite._MARK_SEEN
+    careless = STATEMENTS["mark_seen"].replace("AND deleting_since IS NULL", "")
 
-    with patch.object(sqlite, "_MARK_SEEN", careless):
+    with statement("mark_seen", careless):
         assert_lost(search(unguarded, Put(0, 0), Sweeper()))
 
 
@@ -307,12 +309,9 @@ def test_a_reader_that_would_look_only_once_sees_bytes_missing(
 def test_a_journal_that_forgets_what_was_overwritten_is_found(
     lab: Laboratory,
 ) -> None:
-    def forgetful(values: Any, by: Any, **change: Any) -> None:
-        if change["operation"] == "put":
-            change["bytes_delta"] = values["size"]
-        JOURNAL(values, by, **change)
+    careless = STATEMENTS["journal"].replace("'$.bytes_delta'", "'$.size'")
 
-    with patch.object(sqlite, "_journal", forgetful):
+    with statement("journal", careless):
         explored = search(lab, Put(0, 0), Put(1, 0))
 
     assert explored.violation is not None

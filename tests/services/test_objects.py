@@ -380,7 +380,7 @@ def test_on_sqlite_a_put_is_one_transaction_after_gate_and_claim(
     new = put("b", b"2")
     assert len([s for s in new if s.startswith("BEGIN")]) == 1
     assert calls == ["write"]
-    assert len(new) <= 10
+    assert len(new) <= 11
     put("c", b"2")
     assert calls == []
 
@@ -396,4 +396,4 @@ def test_a_delete_touches_no_bytes_and_is_cheap(
         data_plane.delete("/buckets/test/objects/a")
     assert calls == []
     on_postgresql = connection.vendor == "postgresql"
-    assert len(run) == (2 if on_postgresql else 8), run
+    assert len(run) == (2 if on_postgresql else 9), run

@@ -1,0 +1,394 @@
+"""One transaction over many keys: lock, decide (`plans`), write; the same on both.
+
+Statements take their rows as one JSON array. What differs between the databases is a
+`Flavour` (SQLite has one writer at a time, and locks no rows). In PostgreSQL's READ
+COMMITTED a row that another transaction made the latest while this one waited for a
+lock is not found by the statement that waited; so what was not found is looked for
+again, an insert that meets a latest row inserts nothing, and either means: again, from
+the beginning.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import transaction
+
+from objects_app.queries import quotas, run
+from objects_app.queries.changes import (
+    Change,
+    Changed,
+    Content,
+    Failure,
+    Mark,
+    Refused,
+    Rewrite,
+)
+from objects_app.queries.plans import Again, Plan, Row, aware, new_version_id, plan
+from objects_app.queries.rows import (
+    Actor,
+    Claim,
+    Committed,
+    NewObject,
+    Preconditions,
+    Room,
+)
+from objects_app.queries.statements import Flavour, statements
+
+Key = tuple[int, str]
+
+
+class _Planned(NamedTuple):
+    """A change with what was decided about it."""
+
+    change: Change
+    plan: Plan
+
+
+class Engine:
+    """The steps of `Dialect.apply`, `mark` and `delete_version`, in one flavour."""
+
+    def __init__(self, flavour: Flavour) -> None:
+        self._flavour = flavour
+        self.statements = statements(flavour)
+        self._rows_lock = bool(flavour.update("o"))
+
+    def apply(
+        self,
+        *,
+        changes: Sequence[Change],
+        marks: Sequence[Mark],
+        by: Actor,
+        first: Callable[[], object],
+    ) -> list[Changed] | Refused:
+        """See Dialect.apply. Raises Again, having written nothing."""
+        with transaction.atomic():
+            done = self._apply(changes, marks, by, first)
+            if isinstance(done, Refused):
+                transaction.set_rollback(True)  # of what `first` wrote, and the marks
+        return done
+
+    def _apply(
+        self,
+        changes: Sequence[Change],
+        marks: Sequence[Mark],
+        by: Actor,
+        first: Callable[[], object],
+    ) -> list[Changed] | Refused:
+        keys = [(change.bucket_id, change.key) for change in changes]
+        if len(set(keys)) < len(keys):
+            raise ValueError("a key is named twice in one transaction")
+        sources = [
+            c.what.segments_of
+            for c in changes
+            if isinstance(c.what, Content) and c.what.segments_of
+        ]
+        self._flavour.lock_keys([*keys, *((s.bucket_id, s.key) for s in sources)])
+        first()
+        known = {source.id: self._timed(source._asdict()) for source in sources}
+        if len(self._ids("sources", known.values())) < len(known):
+            raise Again
+        if unheld := self.mark(self._all_marks(changes, marks)):
+            if any(mark.created_at is not None or mark.seen for mark in unheld):
+                raise Again
+            return Refused(unseen=unheld)
+        self._require_versioning(changes)
+        planned, failures = self._decide(changes)
+        if failures:
+            return Refused(failures=failures)
+        if exceeded := self._exceeded(planned):
+            return exceeded
+        self._write(planned, by)
+        return [Changed(done.version_id, done.at, done.replaced) for _, done in planned]
+
+    def mark(self, marks: Iterable[Mark]) -> tuple[Mark, ...]:
+        """See Dialect.mark."""
+        wanted = sorted(marks)
+        seen = [mark for mark in wanted if mark.seen]
+        trusted = [mark for mark in wanted if not mark.seen]
+        held = self._ids("mark_seen", map(self._mark_row, seen))
+        held |= self._ids("mark_trusted", map(self._mark_row, trusted))
+        return tuple(mark for mark in wanted if mark.id not in held)
+
+    def delete_version(
+        self,
+        *,
+        bucket_id: int,
+        bucket_name: str,
+        key: str,
+        version_id: str,
+        by: Actor,
+    ) -> bool | None:
+        """See Dialect.delete_version."""
+        names = {"bucket_id": bucket_id, "key": key}
+        with transaction.atomic():
+            self._flavour.lock_keys([(bucket_id, key)])
+            found = run.row(
+                self.statements["version"], {**names, "version_id": version_id}
+            )
+            if found is None:
+                return None
+            row = _row(found)
+            run.changed("DELETE FROM segment WHERE object_id = %s", [row.id])
+            run.changed("DELETE FROM stored_object WHERE id = %s", [row.id])
+            if row.is_latest:
+                run.changed(self.statements["promote"], names)
+            elif row.superseded_at is not None:
+                gap = _gap(bucket_id, key, row.created_at, row.superseded_at)
+                self._many("close_gaps", [self._timed(gap)])
+            marker = row.is_delete_marker
+            entry = {
+                **names,
+                "bucket_name": bucket_name,
+                "version_id": version_id,
+                "operation": "delete_version",
+                "objects_delta": 0 if marker else -1,
+                "bytes_delta": -row.size,
+                "sha256": row.sha256,
+                "old_blob_id": row.blob_id,
+                "detail": "delete marker" if marker else "",
+                "created_at": self._now(),
+            }
+            self._journal([entry], by)
+        return marker
+
+    def _all_marks(
+        self, changes: Sequence[Change], marks: Sequence[Mark]
+    ) -> Iterable[Mark]:
+        """Return the blobs given and those of segments and parts, each once."""
+        found = {mark.id: mark for mark in marks}
+        contents = [c.what for c in changes if isinstance(c.what, Content)]
+        for name, rows in (
+            ("segment_blobs", [c.segments_of.id for c in contents if c.segments_of]),
+            ("part_blobs", [c.parts_of for c in contents if c.parts_of]),
+        ):
+            for id_, sha256, size in self._rows(name, rows):
+                found.setdefault(id_, Mark(id_, sha256, size))
+        return found.values()
+
+    def _mark_row(self, mark: Mark) -> dict[str, Any]:
+        created_at = mark.created_at
+        if isinstance(created_at, datetime):
+            created_at = self._flavour.text(created_at)
+        return {"id": mark.id, "sha256": mark.sha256, "created_at": created_at}
+
+    def _require_versioning(self, changes: Sequence[Change]) -> None:
+        modes = {(change.bucket_id, change.versioning) for change in changes}
+        rows = [{"id": id_, "versioning": mode} for id_, mode in sorted(modes)]
+        if len(self._ids("versioning", rows)) < len(rows):
+            raise Again
+
+    def _decide(
+        self, changes: Sequence[Change]
+    ) -> tuple[list[_Planned], dict[int, Failure]]:
+        rows = self._locked_rows(changes)
+        now = aware(run.one(f"SELECT {self._flavour.now}")[0])
+        planned: list[_Planned] = []
+        failures: dict[int, Failure] = {}
+        for number, change in enumerate(changes):
+            decided = plan(
+                change,
+                rows.get((change.bucket_id, change.key), []),
+                now=now,
+                version_id=new_version_id(),
+            )
+            if isinstance(decided, Failure):
+                failures[number] = decided
+            else:
+                planned.append(_Planned(change, decided))
+        return planned, failures
+
+    def _locked_rows(self, changes: Sequence[Change]) -> dict[Key, list[Row]]:
+        """Return the latest version of each key, and its "null" one where that counts,
+        locked. Raises Again if one came up meanwhile."""
+        keys = [{"bucket_id": c.bucket_id, "key": c.key} for c in changes]
+        found: dict[Key, list[Row]] = {}
+        for bucket_id, key, *row in self._rows("lock_latest", keys):
+            found[bucket_id, key] = [_row(row)]
+        missing = [k for k in keys if (k["bucket_id"], k["key"]) not in found]
+        if self._rows_lock and self._rows("lock_latest", missing):
+            raise Again
+        beside = [
+            {"bucket_id": c.bucket_id, "key": c.key}
+            for c in changes
+            if c.versioning == "suspended"
+        ]
+        for bucket_id, key, *row in self._rows("lock_null", beside):
+            found.setdefault((bucket_id, key), []).append(_row(row))
+        return found
+
+    def _exceeded(self, planned: Sequence[_Planned]) -> Refused | None:
+        limited = {c.bucket_id: c.bucket_name for c, _ in planned if c.limited}
+        for bucket_id, name in limited.items():
+            of_bucket = [p for c, p in planned if c.bucket_id == bucket_id]
+            found = run.row(
+                f"WITH {quotas.room(self._flavour.unfolded())} SELECT * FROM room",
+                {"bucket_id": bucket_id, "key": "", "version_id": ""},
+            )
+            if found is None:
+                raise Again
+            exceeded = Room._make(found).exceeded_by(
+                adds_bytes=sum(p.bytes_delta for p in of_bucket),
+                adds_objects=sum(p.objects_delta for p in of_bucket),
+            )
+            if exceeded:
+                return Refused(exceeded=(name, exceeded))
+        return None
+
+    def _write(self, planned: Sequence[_Planned], by: Actor) -> None:
+        """Write the rows in an order in which no unique index is in the way, and in
+        which segments are copied before the row they come from loses them."""
+        rows = [self._values(change, done, by) for change, done in planned]
+        self._many("supersede", [r for r in rows if r["superseded"] is not None])
+        written = [r for r in rows if r["overwritten"] is not None]
+        replaced = [
+            r["overwritten"]
+            for r in written
+            if not r["is_delete_marker"] and r["overwritten"] != r["segments_of"]
+        ]
+        self._many("drop_segments", replaced)
+        self._many("overwrite", written)
+        inserted = [r for r in rows if r["inserted"]]
+        new = self._rows("insert", inserted)
+        if len(new) < len(inserted):
+            raise Again
+        ids = {(bucket_id, key): id_ for id_, bucket_id, key in new}
+        for row in rows:
+            row["object_id"] = row["overwritten"] or ids.get(
+                (row["bucket_id"], row["key"])
+            )
+        self._copy_segments(rows)
+        gone = [r["removed"] for r in rows if r["removed"] is not None]
+        marked = [r["overwritten"] for r in written if r["is_delete_marker"]]
+        self._many("drop_segments", [*gone, *marked])
+        self._many("remove", gone)
+        self._many("rewrite", [r for r in rows if r["rewritten"] is not None])
+        self._many("close_gaps", [r["gap"] for r in rows if r["gap"] is not None])
+        self._journal(rows, by)
+
+    def _copy_segments(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        copies = [
+            row
+            for row in rows
+            if row["segments_of"] and row["segments_of"] != row["overwritten"]
+        ]
+        self._many("copy_segments", copies)
+        parts = [row for row in rows if row["parts_of"]]
+        for row in parts:
+            run.changed(self.statements["take_parts"], row)
+        self._many("drop_parts", [row["parts_of"] for row in parts])
+        self._many("complete", parts)
+        made = [*copies, *parts]
+        sizes = dict(self._rows("segment_sizes", [row["object_id"] for row in made]))
+        if any(sizes.get(row["object_id"], 0) != row["size"] for row in made):
+            raise Again
+
+    def _values(self, change: Change, done: Plan, by: Actor) -> dict[str, Any]:
+        """Return all that the statements take of one change."""
+        content = change.what if isinstance(change.what, Content) else _MARKER
+        values: dict[str, Any] = {
+            **content._asdict(),
+            **done._asdict(),
+            "bucket_id": change.bucket_id,
+            "bucket_name": change.bucket_name,
+            "key": change.key,
+            "is_delete_marker": content is _MARKER,
+            "segments_of": content.segments_of.id if content.segments_of else None,
+            "object_sha256": content.sha256,
+            "node_id": by.node_id,
+            "operation": change.operation,
+            "detail": change.detail,
+            "created_at": done.at,
+            "gap": None,
+        }
+        if done.gap_from is not None and done.gap_until is not None:
+            values["gap"] = self._timed(
+                _gap(change.bucket_id, change.key, done.gap_from, done.gap_until)
+            )
+        if isinstance(change.what, Rewrite):
+            new = change.what._asdict()
+            values |= {
+                f"new_{name}": new[name] for name in new if new[name] is not None
+            }
+        return self._timed(values)
+
+    def _timed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: self._flavour.text(value) if isinstance(value, datetime) else value
+            for name, value in values.items()
+        }
+
+    def _now(self) -> str:
+        return self._flavour.text(aware(run.one(f"SELECT {self._flavour.now}")[0]))
+
+    def _journal(self, rows: Sequence[Mapping[str, Any]], by: Actor) -> None:
+        run.changed(self.statements["journal"], {"rows": _dump(rows), **by.columns()})
+
+    def _rows(self, name: str, rows: Iterable[Any]) -> list[tuple[Any, ...]]:
+        listed = list(rows)
+        return (
+            run.rows(self.statements[name], {"rows": _dump(listed)}) if listed else []
+        )
+
+    def _ids(self, name: str, rows: Iterable[Any]) -> set[int]:
+        return {row[0] for row in self._rows(name, rows)}
+
+    def _many(self, name: str, rows: Sequence[Any]) -> None:
+        if rows:
+            run.changed(self.statements[name], {"rows": _dump(rows)})
+
+
+def put_change(
+    *, claim: Claim, new: NewObject, conditions: Preconditions, limited: bool
+) -> Change:
+    """Return the change that a commit of one claimed blob is."""
+    return Change(
+        bucket_id=new.bucket_id,
+        bucket_name=new.bucket_name,
+        versioning=new.versioning,
+        limited=limited,
+        key=new.key,
+        operation="put",
+        what=Content(
+            claim.id,
+            new.sha256,
+            new.size,
+            new.etag,
+            new.content_type,
+            new.headers,
+            new.metadata,
+            new.tags,
+        ),
+        conditions=conditions,
+    )
+
+
+def committed(done: list[Changed] | Refused | None) -> Committed | None:
+    """Return what became of the one change of a commit."""
+    if isinstance(done, Refused):
+        return Committed(None, None, False, done.exceeded and done.exceeded[1])
+    return Committed(*done[0]) if done else None
+
+
+_MARKER = Content(None, "", 0, "", "", {}, {}, {})
+
+
+def _gap(bucket_id: int, key: str, start: datetime, end: datetime) -> dict[str, Any]:
+    return {"bucket_id": bucket_id, "key": key, "gap_from": start, "gap_until": end}
+
+
+def _dump(rows: Sequence[Any]) -> str:
+    return json.dumps(rows)
+
+
+def _row(found: Sequence[Any]) -> Row:
+    """SQLite's booleans are numbers, its times text."""
+    row = Row._make(found)
+    superseded_at = row.superseded_at
+    return row._replace(
+        is_latest=bool(row.is_latest),
+        is_delete_marker=bool(row.is_delete_marker),
+        created_at=aware(row.created_at),
+        superseded_at=aware(superseded_at) if superseded_at else None,
+    )

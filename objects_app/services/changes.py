@@ -1,0 +1,129 @@
+"""Changes of many keys at once: the engine writes all or none (`Dialect.apply`)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from objects_app import metrics
+from objects_app.blobs.backend import backend
+from objects_app.errors import BytesMissing, StorageBusy
+from objects_app.queries import sql
+from objects_app.queries.changes import (
+    Change,
+    Changed,
+    Content,
+    Failure,
+    Mark,
+    Rewrite,
+    Source,
+)
+from objects_app.queries.rows import (
+    ANYTHING,
+    Actor,
+    BucketRow,
+    ObjectRow,
+    Preconditions,
+)
+from objects_app.services import quotas
+
+_ATTEMPTS = 20
+
+Prepare = Callable[[], tuple[Sequence[Change], Sequence[Mark]]]
+
+
+class ChangesRefused(Exception):
+    """Nothing was written: these changes, by their places, cannot be made."""
+
+    def __init__(self, failures: Mapping[int, Failure]) -> None:
+        super().__init__(dict(failures))
+        self.failures = failures
+
+
+def commit(
+    *, prepare: Prepare, by: Actor, first: Callable[[], object] = lambda: None
+) -> list[Changed]:
+    """Make the changes that `prepare` returns in one transaction; no bytes are moved.
+
+    `prepare` reads what they are made from, and is called anew whenever somebody was
+    faster: let it look buckets up again (`buckets.again`). `first` runs within the
+    transaction, before the rest. Raises ChangesRefused, QuotaExceeded, BytesMissing,
+    StorageUnavailable, StorageBusy, and what the two functions raise; in each case
+    nothing was written.
+    """
+    seen: dict[int, Mark] = {}
+    for _ in range(_ATTEMPTS):
+        changes, marks = prepare()
+        held = {mark.id: mark for mark in marks} | seen
+        done = sql.apply(changes=changes, marks=list(held.values()), by=by, first=first)
+        if done is None:
+            metrics.LOST_RACES.labels("changes").inc()
+            seen = {}
+        elif isinstance(done, list):
+            return done
+        elif done.exceeded is not None:
+            bucket, exceeded = done.exceeded
+            raise quotas.refusal(bucket=bucket, exceeded=exceeded)
+        elif done.failures:
+            raise ChangesRefused(done.failures)
+        else:
+            seen |= {mark.id: _see(mark) for mark in done.unseen}
+    raise StorageBusy("These keys kept changing meanwhile: send it again.")
+
+
+def change(
+    *,
+    bucket: BucketRow,
+    key: str,
+    operation: str,
+    what: Content | Rewrite | None,
+    conditions: Preconditions = ANYTHING,
+    only: ObjectRow | None = None,
+    detail: str = "",
+) -> Change:
+    """Return a change of one key. `only`: the version that has to be the latest, or
+    `prepare` is called again."""
+    return Change(
+        bucket_id=bucket.id,
+        bucket_name=bucket.name,
+        versioning=bucket.versioning,
+        limited=bucket.has_quota,
+        key=key,
+        operation=operation,
+        what=what,
+        conditions=conditions,
+        only=_identity(only) if only else None,
+        detail=detail,
+    )
+
+
+def copy_of(row: ObjectRow) -> tuple[Content, list[Mark]]:
+    """Return what another version becomes that has this one's content and description,
+    and the blob to be held for it (segments' blobs are found by the engine)."""
+    source = None
+    marks = []
+    if row.blob_id is None:
+        source = Source(row.id, row.bucket_id, row.key, row.created_at)
+    else:
+        marks = [Mark(row.blob_id, row.sha256, row.size)]
+    content = Content(
+        blob_id=row.blob_id,
+        sha256=row.sha256,
+        size=row.size,
+        etag=row.etag,
+        content_type=row.content_type,
+        headers=row.headers,
+        metadata=row.metadata,
+        tags=row.tags,
+        segments_of=source,
+    )
+    return content, marks
+
+
+def _identity(row: ObjectRow) -> tuple[int, datetime]:
+    return row.id, row.created_at
+
+
+def _see(mark: Mark) -> Mark:
+    """Return the mark of a blob whose bytes are there. Raises BytesMissing."""
+    if backend().stat(mark.sha256) != mark.size:
+        raise BytesMissing(mark.sha256)
+    return mark._replace(seen=True)
