@@ -90,11 +90,13 @@ class Failure(StrEnum):
 
 class Changed(NamedTuple):
     """What one change did: the version that is the latest now (or, of a removal from a
-    bucket without versions, the one that was removed)."""
+    bucket without versions, the one that was removed). `replaced`: there was an object.
+    """
 
     version_id: str
     created_at: datetime
     replaced: bool
+    is_delete_marker: bool = False
 
 
 class Refused(NamedTuple):
