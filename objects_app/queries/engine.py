@@ -100,7 +100,15 @@ class Engine:
         if exceeded := self._exceeded(planned):
             return exceeded
         self._write(planned, by)
-        return [Changed(done.version_id, done.at, done.replaced) for _, done in planned]
+        return [
+            Changed(
+                done.version_id,
+                done.at,
+                done.replaced,
+                is_delete_marker=change.what is None and done.removed is None,
+            )
+            for change, done in planned
+        ]
 
     def mark(self, marks: Iterable[Mark]) -> tuple[Mark, ...]:
         """See Dialect.mark."""
@@ -368,7 +376,7 @@ def committed(done: list[Changed] | Refused | None) -> Committed | None:
     """Return what became of the one change of a commit."""
     if isinstance(done, Refused):
         return Committed(None, None, False, done.exceeded and done.exceeded[1])
-    return Committed(*done[0]) if done else None
+    return Committed(*done[0][:3]) if done else None
 
 
 _MARKER = Content(None, "", 0, "", "", {}, {}, {})

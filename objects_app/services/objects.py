@@ -337,8 +337,7 @@ def delete_object(
         if error.failures[0] is Failure.PRECONDITION:
             raise PreconditionFailed(_NOT_AS_ASKED) from error
         raise _no_such_key(bucket) from error
-    kept = bucket.versioning != Bucket.Versioning.OFF
-    return Deletion(done.version_id, is_delete_marker=kept)
+    return Deletion(done.version_id, done.is_delete_marker)
 
 
 def delete_version(
