@@ -4,6 +4,8 @@ Each message says what the caller can do about it. The doors map the classes to 
 own status and code (`rest/problems.py`).
 """
 
+from collections.abc import Mapping
+
 
 class StoreError(Exception):
     """Base of everything the store refuses; `str()` is meant for the caller."""
@@ -44,6 +46,10 @@ class NoSuchKey(StoreError):
 
 class NoSuchAccessKey(StoreError):
     """There is no such access key, or the caller may not know of it."""
+
+
+class NoSuchJob(StoreError):
+    """There is no such job, or the caller may not know of it."""
 
 
 class NoSuchGrant(StoreError):
@@ -119,6 +125,28 @@ class RateLimited(StoreError):
 
 class PreconditionFailed(StoreError):
     """If-Match, If-None-Match or If-Unmodified-Since did not hold."""
+
+
+class SourceIsTarget(StoreError):
+    """This would change nothing: it goes to where it is."""
+
+
+class PrefixesOverlap(StoreError):
+    """Keys would be copied over and over, or over others that are still to be."""
+
+
+class KeyNamedTwice(StoreError):
+    """Two operations of a batch name a key, and one of them changes it."""
+
+
+class BatchRefused(StoreError):
+    """Operations of a batch cannot be done, so none was: each one, by its place."""
+
+    def __init__(self, failures: Mapping[int, StoreError]) -> None:
+        super().__init__(
+            f"Nothing was changed: {len(failures)} of the operations cannot be done."
+        )
+        self.failures = failures
 
 
 class DigestMismatch(StoreError):

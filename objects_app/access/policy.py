@@ -34,6 +34,7 @@ from objects_app.names import check_bucket_name
 from objects_app.queries import reads
 from objects_app.queries.rows import BucketRow, ObjectRow, Scope
 from objects_app.services.buckets import NewBucket
+from objects_app.services.jobs import Whose
 
 _READABLE = {Bucket.Visibility.PUBLIC_READ, Bucket.Visibility.PUBLIC_LIST}
 _NOBODY = Scope()
@@ -156,6 +157,29 @@ def readable_keys(principal: Principal, prefix: str) -> Scope:
             f"bucket={principal.only_bucket} and that prefix."
         )
     return readable(principal)
+
+
+def jobs_of(principal: Principal) -> Whose:
+    """Return whose jobs the caller may know of. Raises CredentialsRequired.
+
+    Jobs name keys: an access key with limits of its own sees only those it made.
+    """
+    if principal.user_id is None and anonymous_access(principal) != "write":
+        _require_credentials()
+    limited = bool(principal.only_bucket)
+    return Whose(
+        user_id=principal.user_id,
+        everybody=principal.is_superuser and not limited,
+        key_id=principal.key_id if limited else "",
+    )
+
+
+def jobs_to_cancel(principal: Principal) -> Whose:
+    """As `jobs_of`, for ending them. Raises AccessDenied for a key that only reads."""
+    whose = jobs_of(principal)
+    if principal.read_only:
+        raise AccessDenied("This access key only reads: use another one to cancel.")
+    return whose
 
 
 def known_user(principal: Principal) -> int:

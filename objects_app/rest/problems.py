@@ -2,7 +2,7 @@
 
 import logging
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.db import (
@@ -39,6 +39,9 @@ TABLE: dict[type[Exception], Problem] = {
     errors.InvalidKey: Problem(400, "invalid_key", "Invalid key"),
     errors.InvalidArgument: Problem(400, "invalid_argument", "Invalid argument"),
     errors.InvalidMetadata: Problem(400, "invalid_metadata", "Invalid metadata"),
+    errors.SourceIsTarget: Problem(400, "source_is_target", "Source is target"),
+    errors.PrefixesOverlap: Problem(400, "prefixes_overlap", "Prefixes overlap"),
+    errors.KeyNamedTwice: Problem(400, "key_named_twice", "Key named twice"),
     errors.BucketRequired: Problem(400, "bucket_required", "Bucket required"),
     errors.DigestMismatch: Problem(400, "digest_mismatch", "Digest mismatch"),
     errors.IncompleteBody: Problem(400, "incomplete_body", "Incomplete body"),
@@ -54,6 +57,7 @@ TABLE: dict[type[Exception], Problem] = {
     errors.ForeignOrigin: Problem(403, "foreign_origin", "Foreign origin"),
     errors.CsrfRequired: Problem(403, "csrf_required", "CSRF token required"),
     errors.NoSuchAccessKey: Problem(404, "no_such_access_key", "No such access key"),
+    errors.NoSuchJob: Problem(404, "no_such_job", "No such job"),
     errors.NoSuchGrant: Problem(404, "no_such_grant", "No such grant"),
     errors.TooManyBuckets: Problem(403, "too_many_buckets", "Too many buckets"),
     errors.NoSuchBucket: Problem(404, "no_such_bucket", "No such bucket"),
@@ -61,6 +65,7 @@ TABLE: dict[type[Exception], Problem] = {
     errors.BodyStalled: Problem(408, "body_stalled", "Body stalled"),
     errors.BucketTaken: Problem(409, "bucket_taken", "Bucket name taken"),
     errors.BucketNotEmpty: Problem(409, "bucket_not_empty", "Bucket not empty"),
+    errors.BatchRefused: Problem(409, "batch_refused", "Batch refused"),
     errors.PreconditionFailed: Problem(
         412, "precondition_failed", "Precondition failed"
     ),
@@ -92,7 +97,10 @@ INTERNAL_ERROR = Problem(500, "internal_error", "Internal error")
 def response(request: HttpRequest, error: Exception) -> HttpResponse:
     """Return the problem for what was raised; the unexpected is logged, not told."""
     problem, detail = _told(request, error)
-    answer = problem_response(request, problem, detail)
+    members = (
+        _failed_operations(error) if isinstance(error, errors.BatchRefused) else {}
+    )
+    answer = problem_response(request, problem, detail, **members)
     of_clients = isinstance(error, errors.TooManyUploads)  # they could fill the log
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log_response(
@@ -117,9 +125,10 @@ def response(request: HttpRequest, error: Exception) -> HttpResponse:
 
 
 def problem_response(
-    request: HttpRequest, problem: Problem, detail: str
+    request: HttpRequest, problem: Problem, detail: str, **members: Any
 ) -> HttpResponse:
-    """Return one problem as JSON; `detail` says what the caller can do about it."""
+    """Return one problem as JSON; `detail` says what the caller can do about it, and
+    `members` are added (RFC 9457 3.2)."""
     answer = json_answer(
         {
             "type": f"urn:objectstore:error:{problem.code}",
@@ -128,6 +137,7 @@ def problem_response(
             "detail": detail,
             "code": problem.code,
             "request_id": _request_id(request),
+            **members,
         },
         status=problem.status,
     )
@@ -178,6 +188,15 @@ def _told(request: HttpRequest, error: Exception) -> tuple[Problem, str]:
     return INTERNAL_ERROR, (
         "This is our fault and nothing was changed; report it with the request_id."
     )
+
+
+def _failed_operations(error: errors.BatchRefused) -> dict[str, Any]:
+    return {
+        "operations": [
+            {"index": number, "code": TABLE[type(why)].code, "detail": str(why)}
+            for number, why in sorted(error.failures.items())
+        ]
+    }
 
 
 def _is_failure_of_the_database(error: Exception) -> bool:

@@ -6,9 +6,12 @@ Django's decoded path cannot tell every key apart, so patterns only choose the v
 from django.urls import re_path
 
 from objects_app.rest import (
+    batch,
     buckets,
+    copies,
     grants,
     health,
+    jobs,
     keys,
     listing,
     objects,
@@ -25,6 +28,12 @@ urlpatterns = [
     re_path(r"^objects\Z", listing.object_list),
     re_path(r"^buckets\Z", buckets.bucket_list),
     re_path(r"^buckets/[^/]*/grants\Z", grants.bucket_grants),
+    re_path(r"^copy\Z", copies.copy),
+    re_path(r"^move\Z", copies.move),
+    re_path(r"^delete\Z", copies.delete),
+    re_path(r"^batch\Z", batch.batch),
+    re_path(r"^jobs\Z", jobs.job_list),
+    re_path(r"^jobs/[^/]+\Z", jobs.job),
     re_path(r"^presign\Z", presign.presign),
     re_path(r"^auth/me\Z", keys.me),
     re_path(r"^auth/token\Z", tokens.token),

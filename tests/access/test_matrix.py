@@ -30,6 +30,7 @@ USUAL = {
     "404": "no_such_bucket",
     "404k": "no_such_key",
     "404a": "no_such_access_key",
+    "404j": "no_such_job",
     "409": "bucket_not_empty",
     "409t": "bucket_taken",
 }
@@ -37,6 +38,13 @@ USUAL = {
 GRANT = b'{"user": "charlie", "role": "reader"}'
 TO_GET = b'{"bucket": "photos", "key": "in/a"}'
 TO_PUT = b'{"bucket": "photos", "key": "in/new", "method": "PUT"}'
+
+COPY_IN = b"""{"from": {"bucket": "photos", "key": "in/a"},
+ "to": {"bucket": "photos", "key": "in/new"}}"""
+COPY_OUT = b"""{"from": {"bucket": "photos", "key": "out/b"},
+ "to": {"bucket": "photos", "key": "in/new"}}"""
+COPY_FOLDER = b"""{"from": {"bucket": "photos", "prefix": "in/"},
+ "to": {"bucket": "photos", "prefix": "new/"}}"""
 
 #                             anon strg read pref writ ownr supr rstr tokn
 TABLE = """
@@ -105,6 +113,26 @@ DELETE /buckets/photos/objects/out/b
                               401  404  403  404  200  200  200  404  200
 - public                      401  403  403  403  200  200  200  404  200
 
+POST /copy COPY_IN            401  404  403  403  201  201  201  403  201
+- public                      401  403  403  403  201  201  201  403  201
+POST /copy COPY_OUT           401  404  403  404  201  201  201  404  201
+- public                      401  403  403  403  201  201  201  404  201
+POST /copy COPY_FOLDER        401  404  403  404  200  200  200  404  200
+- public                      401  403  403  403  200  200  200  404  200
+POST /move COPY_IN            401  404  403  403  201  201  201  403  201
+- public                      401  403  403  403  201  201  201  403  201
+POST /move COPY_OUT           401  404  403  404  201  201  201  404  201
+- public                      401  403  403  403  201  201  201  404  201
+POST /move COPY_FOLDER        401  404  403  403  200  200  200  403  200
+- public                      401  403  403  403  200  200  200  403  200
+POST /delete FOLDER           401  404  403  403  200  200  200  403  200
+- public                      401  403  403  403  200  200  200  403  200
+POST /batch BATCH             401  404  403  403  200  200  200  403  200
+- public                      401  403  403  403  200  200  200  403  200
+GET /jobs                     401  200  200  200  200  200  200  200  200
+GET /jobs/none                401  404j 404j 404j 404j 404j 404j 404j 404j
+DELETE /jobs/none             401  404j 404j 404j 404j 404j 404j 403  404j
+
 POST /presign TO_GET          401  404  200  200  200  200  200  200  200
 - public                      401  200  200  200  200  200  200  200  200
 POST /presign TO_PUT          401  404  403  403  200  200  200  403  200
@@ -121,6 +149,11 @@ BODIES = {
     "QUOTA": b'{"quota_bytes": 1000}',
     "GRANT": GRANT,
     "BYTES": b"bytes",
+    "COPY_IN": COPY_IN,
+    "COPY_OUT": COPY_OUT,
+    "COPY_FOLDER": COPY_FOLDER,
+    "FOLDER": b'{"bucket": "photos", "prefix": "in/"}',
+    "BATCH": b'{"operations": [{"op": "copy",' + COPY_IN[1:] + b"]}",
     "TO_GET": TO_GET,
     "TO_PUT": TO_PUT,
 }

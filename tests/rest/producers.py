@@ -1,9 +1,10 @@
 """A request for each problem that requests come to."""
 
+import json
 import time
 from collections.abc import Callable
 from threading import BoundedSemaphore
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.auth.models import User
@@ -26,6 +27,8 @@ from tests.client import Answer, DataPlane
 from tests.stored import lose, take_storage_away
 
 PATH = "/buckets/test/objects/a"
+HERE = {"bucket": "test", "key": "a"}
+FOLDER = {"bucket": "test", "prefix": "a"}
 
 
 class Stage(NamedTuple):
@@ -39,6 +42,11 @@ class Stage(NamedTuple):
     def put(self, **headers: str) -> Answer:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.data_plane.put(PATH, b"content", headers=sent)
+
+    def post(self, path: str, **members: Any) -> Answer:
+        self.put()
+        body = json.dumps(members).encode()
+        return self.data_plane.request("POST", path, body=body)
 
 
 def _credentials_required(stage: Stage) -> Answer:
@@ -165,6 +173,15 @@ PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "no_such_access_key": _no_such_access_key,
     "no_such_grant": _no_such_grant,
     "presigned_expired": _presigned_expired,
+    "source_is_target": lambda s: s.post("/copy", **{"from": HERE, "to": HERE}),
+    "prefixes_overlap": lambda s: s.post("/move", **{"from": FOLDER, "to": FOLDER}),
+    "key_named_twice": lambda s: s.post(
+        "/batch", operations=[{"op": "delete", **HERE}] * 2
+    ),
+    "no_such_job": lambda s: s.data_plane.get("/jobs/none"),
+    "batch_refused": lambda s: s.post(
+        "/batch", operations=[{"op": "delete", **HERE, "if_match": "another"}]
+    ),
     "invalid_argument": lambda s: s.data_plane.get("/objects?limit=0"),
     "invalid_metadata": lambda s: s.put(X_Object_Meta_A="x" * 2049),
     "bucket_required": lambda s: s.data_plane.get("/objects?delimiter=/"),
