@@ -15,6 +15,7 @@ from objects_app.rest import (
     presign,
     root,
     tokens,
+    versions,
 )
 
 urlpatterns = [
@@ -23,6 +24,7 @@ urlpatterns = [
     re_path(r"^healthz\Z", health.healthz),
     re_path(r"^readyz\Z", health.readyz),
     re_path(r"^objects\Z", listing.object_list),
+    re_path(r"^versions\Z", versions.version_list),
     re_path(r"^buckets\Z", buckets.bucket_list),
     re_path(r"^buckets/[^/]*/grants\Z", grants.bucket_grants),
     re_path(r"^presign\Z", presign.presign),
