@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from objects_app.models import Blob, Bucket, StoredObject
+from objects_app.queries import sql
 from tests.blobs.bodies import digest
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -16,6 +17,14 @@ def hour(number: float) -> datetime:
     sorts, and which the store itself always writes.
     """
     return START + timedelta(hours=number, microseconds=7)
+
+
+def passed_moment() -> datetime:
+    """Return a moment after all that was done, and before all that will be."""
+    moment = sql.clock()
+    while sql.clock() == moment:
+        pass
+    return moment
 
 
 def make_history(

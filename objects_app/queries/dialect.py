@@ -115,7 +115,7 @@ class Dialect(Protocol):
         """
 
     def clock(self) -> datetime:
-        """Return the time by the clock that versions are dated by."""
+        """Return the time by the clock that versions are dated by; none is later."""
 
     def moment(self, time: datetime) -> Moment:
         """Return a time as columns are compared with it."""

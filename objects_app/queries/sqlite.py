@@ -6,7 +6,7 @@ percent sign, because every statement is run with parameters.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 
@@ -199,8 +199,9 @@ def delete_object(
 
 
 def clock() -> datetime:
-    """See Dialect.clock."""
-    return aware(run.one(f"SELECT {NOW}")[0])
+    """See Dialect.clock. It ticks in milliseconds: this is the end of the present one,
+    as versions of one key that share it follow each other within."""
+    return aware(run.one(f"SELECT {NOW}")[0]) + timedelta(microseconds=999)
 
 
 def moment(time: datetime) -> Moment:
