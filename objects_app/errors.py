@@ -41,7 +41,47 @@ class NoSuchBucket(StoreError):
 
 
 class NoSuchKey(StoreError):
-    """There is no such object, or the caller may not know of it."""
+    """There is no such object, or the caller may not know of it.
+
+    `marker` is the version id of the delete marker that hides it, if one does.
+    """
+
+    def __init__(self, message: str, *, marker: str | None = None) -> None:
+        super().__init__(message)
+        self.marker = marker
+
+
+class NoSuchVersion(StoreError):
+    """The key has no version of that id."""
+
+
+class DeleteMarker(StoreError):
+    """The version of that id is a delete marker, which has no content."""
+
+    def __init__(self, version_id: str) -> None:
+        super().__init__(
+            "This version is a delete marker, with nothing to get: delete it to bring "
+            "back the version before it."
+        )
+        self.version_id = version_id
+
+
+class NotVersioned(StoreError):
+    """The bucket keeps no versions, so that it has no past."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(
+            f"Bucket {bucket} keeps no versions: its owner turns them on with PATCH "
+            f"/buckets/{bucket}."
+        )
+
+
+class VersioningStays(StoreError):
+    """A bucket that has kept versions does not become one without."""
+
+
+class FutureMoment(StoreError):
+    """What will be is not known yet."""
 
 
 class NoSuchAccessKey(StoreError):

@@ -1,12 +1,14 @@
 """JSON answers and query parameters, alike for every view."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest, HttpResponse
 
 from objects_app.errors import InvalidArgument
+from objects_app.http.moments import read_moment
 from objects_app.http.paths import query
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def bucket_answer(bucket: "BucketRow") -> dict[str, Any]:
         "name": bucket.name,
         "created_at": timestamp(bucket.created_at),
         "visibility": bucket.visibility,
+        "versioning": bucket.versioning,
     }
 
 
@@ -67,3 +70,8 @@ def parameters(request: HttpRequest, *known: str) -> dict[str, str]:
             f"Unknown parameter {unknown[0]!r}: use {', '.join(known) or 'none'}."
         )
     return {name: value for name, value in sent.items() if value}
+
+
+def moment(sent: Mapping[str, str], name: str) -> datetime | None:
+    """Return the time that a parameter stands for. Raises InvalidArgument."""
+    return read_moment(name, sent[name]) if name in sent else None

@@ -43,6 +43,7 @@ TABLE: dict[type[Exception], Problem] = {
     errors.PrefixesOverlap: Problem(400, "prefixes_overlap", "Prefixes overlap"),
     errors.KeyNamedTwice: Problem(400, "key_named_twice", "Key named twice"),
     errors.BucketRequired: Problem(400, "bucket_required", "Bucket required"),
+    errors.FutureMoment: Problem(400, "future_moment", "Moment in the future"),
     errors.DigestMismatch: Problem(400, "digest_mismatch", "Digest mismatch"),
     errors.IncompleteBody: Problem(400, "incomplete_body", "Incomplete body"),
     errors.CredentialsRequired: Problem(
@@ -62,10 +63,14 @@ TABLE: dict[type[Exception], Problem] = {
     errors.TooManyBuckets: Problem(403, "too_many_buckets", "Too many buckets"),
     errors.NoSuchBucket: Problem(404, "no_such_bucket", "No such bucket"),
     errors.NoSuchKey: Problem(404, "no_such_key", "No such key"),
+    errors.NoSuchVersion: Problem(404, "no_such_version", "No such version"),
+    errors.DeleteMarker: Problem(405, "delete_marker", "Delete marker"),
     errors.BodyStalled: Problem(408, "body_stalled", "Body stalled"),
     errors.BucketTaken: Problem(409, "bucket_taken", "Bucket name taken"),
     errors.BucketNotEmpty: Problem(409, "bucket_not_empty", "Bucket not empty"),
     errors.BatchRefused: Problem(409, "batch_refused", "Batch refused"),
+    errors.NotVersioned: Problem(409, "not_versioned", "Bucket without versions"),
+    errors.VersioningStays: Problem(409, "versioning_stays", "Versioning stays"),
     errors.PreconditionFailed: Problem(
         412, "precondition_failed", "Precondition failed"
     ),
@@ -121,6 +126,11 @@ def response(request: HttpRequest, error: Exception) -> HttpResponse:
         answer["WWW-Authenticate"] = 'Bearer realm="objectstore"'
     if isinstance(error, Unsatisfiable):
         answer["Content-Range"] = f"bytes */{error.size}"
+    if isinstance(error, errors.DeleteMarker):
+        answer["Allow"] = "DELETE"
+        _name_marker(answer, error.version_id)
+    if isinstance(error, errors.NoSuchKey) and error.marker is not None:
+        _name_marker(answer, error.marker)
     return answer
 
 
@@ -163,6 +173,12 @@ def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
     )
     answer["Allow"] = allowed
     return answer
+
+
+def _name_marker(answer: HttpResponse, version_id: str) -> None:
+    """Say that a delete marker is what is there, as S3 does."""
+    answer["X-Delete-Marker"] = "true"
+    answer["X-Version-Id"] = version_id
 
 
 def _told(request: HttpRequest, error: Exception) -> tuple[Problem, str]:

@@ -16,8 +16,10 @@ from objects_app.rest import (
     listing,
     objects,
     presign,
+    restore,
     root,
     tokens,
+    versions,
 )
 
 urlpatterns = [
@@ -26,6 +28,7 @@ urlpatterns = [
     re_path(r"^healthz\Z", health.healthz),
     re_path(r"^readyz\Z", health.readyz),
     re_path(r"^objects\Z", listing.object_list),
+    re_path(r"^versions\Z", versions.version_list),
     re_path(r"^buckets\Z", buckets.bucket_list),
     re_path(r"^buckets/[^/]*/grants\Z", grants.bucket_grants),
     re_path(r"^copy\Z", copies.copy),
@@ -34,6 +37,7 @@ urlpatterns = [
     re_path(r"^batch\Z", batch.batch),
     re_path(r"^jobs\Z", jobs.job_list),
     re_path(r"^jobs/[^/]+\Z", jobs.job),
+    re_path(r"^buckets/[^/]*/restore\Z", restore.bucket_restore),
     re_path(r"^presign\Z", presign.presign),
     re_path(r"^auth/me\Z", keys.me),
     re_path(r"^auth/token\Z", tokens.token),

@@ -32,7 +32,9 @@ USUAL = {
     "404a": "no_such_access_key",
     "404j": "no_such_job",
     "409": "bucket_not_empty",
+    "404v": "no_such_version",
     "409t": "bucket_taken",
+    "409v": "not_versioned",
 }
 
 GRANT = b'{"user": "charlie", "role": "reader"}'
@@ -61,6 +63,8 @@ PATCH /buckets/photos VIEW    401  404  403  404  403  200  200  404  200
 - public                      401  403  403  403  403  200  200  404  200
 PATCH /buckets/photos QUOTA   401  404  403  404  403  403  200  404  403
 - public                      401  403  403  403  403  403  200  404  403
+PATCH /buckets/photos KEEP    401  404  403  404  403  200  200  404  200
+- public                      401  403  403  403  403  200  200  404  200
 DELETE /buckets/photos        401  404  403  404  403  409  409  404  409
 - public                      401  403  403  403  403  409  409  404  409
 GET /buckets/photos/grants    401  404  403  404  403  200  200  404  200
@@ -132,6 +136,39 @@ POST /batch BATCH             401  404  403  403  200  200  200  403  200
 GET /jobs                     401  200  200  200  200  200  200  200  200
 GET /jobs/none                401  404j 404j 404j 404j 404j 404j 404j 404j
 DELETE /jobs/none             401  404j 404j 404j 404j 404j 404j 403  404j
+GET /versions                 400  400  400  400  400  400  400  400  400
+GET /versions?bucket=photos   401  404  200  404  200  200  200  404  200
+- public                      200  200  200  200  200  200  200  404  200
+GET /versions?bucket=photos&prefix=in/
+                              401  404  200  200  200  200  200  200  200
+- public                      200  200  200  200  200  200  200  200  200
+GET /objects?bucket=photos&prefix=in/&at=2026-01-01T00:00:00Z
+                              401  404  409v 409v 409v 409v 409v 409v 409v
+- public                      409v 409v 409v 409v 409v 409v 409v 409v 409v
+GET /buckets/photos/objects/in/a?version=null
+                              401  404  200  200  200  200  200  200  200
+- public                      200  200  200  200  200  200  200  200  200
+GET /buckets/photos/objects/out/b?version=null
+                              401  404  200  404  200  200  200  404  200
+- public                      200  200  200  200  200  200  200  404  200
+GET /buckets/photos/objects/in/a?version=none
+                              401  404  404v 404v 404v 404v 404v 404v 404v
+- public                      404v 404v 404v 404v 404v 404v 404v 404v 404v
+GET /buckets/photos/objects/in/a?at=2026-01-01T00:00:00Z
+                              401  404  409v 409v 409v 409v 409v 409v 409v
+- public                      409v 409v 409v 409v 409v 409v 409v 409v 409v
+GET /buckets/photos/objects/out/b?at=2026-01-01T00:00:00Z
+                              401  404  409v 404  409v 409v 409v 404  409v
+- public                      409v 409v 409v 409v 409v 409v 409v 404  409v
+DELETE /buckets/photos/objects/in/a?version=null
+                              401  404  403  403  200  200  200  403  200
+- public                      401  403  403  403  200  200  200  403  200
+DELETE /buckets/photos/objects/out/b?version=none
+                              401  404  403  404  404v 404v 404v 404  404v
+- public                      401  403  403  403  404v 404v 404v 404  404v
+POST /buckets/photos/restore BACK
+                              401  404  403  403  409v 409v 409v 403  409v
+- public                      401  403  403  403  409v 409v 409v 403  409v
 
 POST /presign TO_GET          401  404  200  200  200  200  200  200  200
 - public                      401  200  200  200  200  200  200  200  200
@@ -146,6 +183,8 @@ POST /auth/token              401  200  200  200  200  200  200  200  401
 
 BODIES = {
     "VIEW": b'{"visibility": "private"}',
+    "KEEP": b'{"versioning": "enabled"}',
+    "BACK": b'{"at": "2026-01-01T00:00:00Z", "prefix": "in/"}',
     "QUOTA": b'{"quota_bytes": 1000}',
     "GRANT": GRANT,
     "BYTES": b"bytes",

@@ -59,6 +59,39 @@ def _no_such_key(stage: Stage) -> Answer:
     return stage.data_plane.get(PATH)
 
 
+def _versioned(stage: Stage) -> None:
+    stage.put()
+    Bucket.objects.update(versioning="enabled")
+
+
+def _no_such_version(stage: Stage) -> Answer:
+    stage.put()
+    return stage.data_plane.get(f"{PATH}?version=none")
+
+
+def _delete_marker(stage: Stage) -> Answer:
+    _versioned(stage)
+    marker = stage.data_plane.delete(PATH).json()["version_id"]
+    return stage.data_plane.get(f"{PATH}?version={marker}")
+
+
+def _not_versioned(stage: Stage) -> Answer:
+    stage.put()
+    return stage.data_plane.get(f"{PATH}?at=2026-01-01T00:00:00Z")
+
+
+def _versioning_stays(stage: Stage) -> Answer:
+    _versioned(stage)
+    body = b'{"versioning": "off"}'
+    return stage.data_plane.request("PATCH", "/buckets/test", body=body)
+
+
+def _future_moment(stage: Stage) -> Answer:
+    _versioned(stage)
+    body = b'{"at": "9000-01-01T00:00:00Z"}'
+    return stage.data_plane.request("POST", "/buckets/test/restore", body=body)
+
+
 def _body_stalled(stage: Stage) -> Answer:
     body = Failing(good=2, error=TimeoutError())
     return stage.data_plane.put(PATH, body, headers={"Content-Length": "9"})
@@ -190,6 +223,11 @@ PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "credentials_required": _credentials_required,
     "no_such_bucket": lambda s: s.data_plane.get(PATH),
     "no_such_key": _no_such_key,
+    "no_such_version": _no_such_version,
+    "delete_marker": _delete_marker,
+    "not_versioned": _not_versioned,
+    "versioning_stays": _versioning_stays,
+    "future_moment": _future_moment,
     "body_stalled": _body_stalled,
     "bucket_taken": _bucket_taken,
     "bucket_not_empty": _bucket_not_empty,
