@@ -28,11 +28,13 @@ from objects_app.errors import (
     CredentialsRequired,
     NoSuchBucket,
     NoSuchKey,
+    NoSuchUpload,
 )
-from objects_app.models import Bucket, Role
+from objects_app.models import Bucket, Role, Upload
 from objects_app.names import check_bucket_name
 from objects_app.queries import reads
 from objects_app.queries.rows import BucketRow, ObjectRow, Scope
+from objects_app.services import uploads
 from objects_app.services.buckets import NewBucket
 
 _READABLE = {Bucket.Visibility.PUBLIC_READ, Bucket.Visibility.PUBLIC_LIST}
@@ -106,6 +108,25 @@ def object_for(
             f"GET /objects?bucket={bucket}."
         )
     return row, stored
+
+
+def upload_for(
+    principal: Principal, upload_id: str, protocol: Upload.Protocol
+) -> tuple[BucketRow, Upload]:
+    """Return an upload and its bucket, for who may write its key: the id alone opens
+    nothing. Raises CredentialsRequired, NoSuchUpload."""
+    _refuse_strangers(principal, Action.WRITE)
+    upload = uploads.find_upload(upload_id=upload_id, protocol=protocol)
+    try:
+        if upload is not None:
+            name, key = upload.bucket.name, upload.key
+            return bucket_for(principal, name, Action.WRITE, prefix=key), upload
+    except (NoSuchBucket, AccessDenied):
+        pass
+    raise NoSuchUpload(
+        "There is no upload of that id: it was aborted, has expired, or you may not "
+        "write its key."
+    )
 
 
 def new_bucket(principal: Principal, name: str) -> BucketRow | NewBucket:

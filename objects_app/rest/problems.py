@@ -40,6 +40,9 @@ TABLE: dict[type[Exception], Problem] = {
     errors.InvalidArgument: Problem(400, "invalid_argument", "Invalid argument"),
     errors.InvalidMetadata: Problem(400, "invalid_metadata", "Invalid metadata"),
     errors.BucketRequired: Problem(400, "bucket_required", "Bucket required"),
+    errors.InvalidPart: Problem(400, "invalid_part", "Invalid part"),
+    errors.InvalidPartOrder: Problem(400, "invalid_part_order", "Invalid part order"),
+    errors.PartTooSmall: Problem(400, "part_too_small", "Part too small"),
     errors.DigestMismatch: Problem(400, "digest_mismatch", "Digest mismatch"),
     errors.IncompleteBody: Problem(400, "incomplete_body", "Incomplete body"),
     errors.CredentialsRequired: Problem(
@@ -55,12 +58,15 @@ TABLE: dict[type[Exception], Problem] = {
     errors.CsrfRequired: Problem(403, "csrf_required", "CSRF token required"),
     errors.NoSuchAccessKey: Problem(404, "no_such_access_key", "No such access key"),
     errors.NoSuchGrant: Problem(404, "no_such_grant", "No such grant"),
+    errors.NoSuchUpload: Problem(404, "no_such_upload", "No such upload"),
     errors.TooManyBuckets: Problem(403, "too_many_buckets", "Too many buckets"),
     errors.NoSuchBucket: Problem(404, "no_such_bucket", "No such bucket"),
     errors.NoSuchKey: Problem(404, "no_such_key", "No such key"),
     errors.BodyStalled: Problem(408, "body_stalled", "Body stalled"),
     errors.BucketTaken: Problem(409, "bucket_taken", "Bucket name taken"),
     errors.BucketNotEmpty: Problem(409, "bucket_not_empty", "Bucket not empty"),
+    errors.UploadCompleted: Problem(409, "upload_completed", "Upload completed"),
+    errors.OffsetMismatch: Problem(409, "offset_mismatch", "Offset mismatch"),
     errors.PreconditionFailed: Problem(
         412, "precondition_failed", "Precondition failed"
     ),

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from objects_app.services import journal, nodes, sessions, sweep
+from objects_app.services import journal, nodes, sessions, sweep, uploads
 from objects_app.services.leadership import Leadership
 from objects_app.services.schedule import Task, run
 
@@ -48,6 +48,11 @@ def _tasks(stop: Callable[[], bool]) -> list[Task]:
             "removal",
             settings.SWEEP_LEASE_SECONDS,
             lambda: sweep.remove_condemned(stop=stop),
+        ),
+        Task(
+            "expiry",
+            settings.SWEEP_INTERVAL_SECONDS,
+            lambda: uploads.expire_uploads(stop=stop),
         ),
         Task("pruning", _PRUNE_SECONDS, nodes.prune),
         Task("sessions", _PRUNE_SECONDS, sessions.prune),
