@@ -8,8 +8,9 @@ its row tells for as long which version it became. Only rows are removed here: t
 of parts that nothing refers to any more are left to the sweep.
 """
 
+import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +20,10 @@ from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
 
 from objects_app.errors import NoSuchBucket, NoSuchUpload, UploadCompleted
-from objects_app.models import Upload
-from objects_app.queries.rows import Actor, BucketRow
+from objects_app.models import JournalEntry, Upload
+from objects_app.queries import reads
+from objects_app.queries.changes import Change, Content
+from objects_app.queries.rows import ANYTHING, Actor, BucketRow, Preconditions
 from objects_app.services.objects import Description
 
 _ID_BYTES = 16
@@ -81,14 +84,73 @@ def hold_upload(*, upload: Upload) -> Upload:
     Storing a part, completing and aborting exclude each other by this. Raises
     NoSuchUpload, UploadCompleted.
     """
-    held = Upload.objects.select_for_update().filter(pk=upload.pk).first()
-    if held is None:
+    rows = Upload.objects.select_for_update()
+    return require_unfinished(rows.filter(pk=upload.pk).first())
+
+
+def require_unfinished(upload: Upload | None) -> Upload:
+    """Return the row if there is one to go on with.
+
+    Raises NoSuchUpload, UploadCompleted.
+    """
+    if upload is None:
         raise NoSuchUpload("The upload was aborted, or has expired.")
-    if held.completed_at is not None:
+    if upload.completed_at is not None:
         raise UploadCompleted(
-            f"The upload has become version {held.version_id} of its key."
+            f"The upload has become version {upload.version_id} of its key: begin "
+            "another one."
         )
-    return held
+    return upload
+
+
+def completion(
+    *,
+    bucket: BucketRow,
+    upload: Upload,
+    etag: str,
+    size: int,
+    conditions: Preconditions = ANYTHING,
+) -> Change:
+    """Return the change that makes an object of the parts that are in the upload.
+
+    `etag` is their `composite_etag`, `size` their sum in bytes. The bucket is looked up
+    as it is now. Raises NoSuchBucket.
+    """
+    now = reads.find_bucket(bucket.name)
+    if now is None or now.id != bucket.id:
+        raise NoSuchBucket(f"Bucket {bucket.name} was deleted just now.")
+    content = Content(
+        blob_id=None,
+        sha256="",
+        size=size,
+        etag=etag,
+        content_type=upload.content_type,
+        headers=upload.headers,
+        metadata=upload.metadata,
+        tags=upload.tags,
+        parts_of=upload.pk,
+    )
+    return Change(
+        bucket_id=now.id,
+        bucket_name=now.name,
+        versioning=now.versioning,
+        limited=now.has_quota,
+        key=upload.key,
+        operation=JournalEntry.Operation.PUT,
+        what=content,
+        conditions=conditions,
+        detail=f"{upload.protocol} {upload.upload_id}",
+    )
+
+
+def composite_etag(digests: Sequence[str]) -> str:
+    """Return the ETag of an object made of parts with these hexadecimal SHA-256.
+
+    It is the SHA-256 over the parts' binary ones, then their number: like S3's, which
+    are over MD5, it says by its hyphen that it is no digest of the whole.
+    """
+    joined = b"".join(map(bytes.fromhex, digests))
+    return f"{hashlib.sha256(joined).hexdigest()}-{len(digests)}"
 
 
 def abort_upload(*, upload: Upload) -> None:

@@ -164,7 +164,5 @@ def test_an_expired_upload_is_not_found_even_before_it_is_removed(
 
 @pytest.mark.parametrize("upload_id", ["", "x" * 65, "\0", "none"])
 def test_an_id_that_none_has_is_not_found(upload_id: str) -> None:
-    found = uploads.find_upload(
-        upload_id=upload_id, protocol=Upload.Protocol.MULTIPART
-    )
+    found = uploads.find_upload(upload_id=upload_id, protocol=Upload.Protocol.MULTIPART)
     assert found is None
