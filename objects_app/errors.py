@@ -183,6 +183,7 @@ class BytesMissing(StoreError):
             f"The bytes of {sha256} are missing or damaged: upload the object again, "
             "or tell the operator to run verify."
         )
+        self.sha256 = sha256
 
 
 class StorageUnavailable(StoreError):

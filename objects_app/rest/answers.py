@@ -1,6 +1,7 @@
 """JSON answers and query parameters, alike for every view."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from objects_app.http.paths import query
 
 if TYPE_CHECKING:
     from objects_app.queries.rows import BucketRow
+
+_MOST_DIGITS = 9
 
 
 def json_answer(data: dict[str, Any], *, status: int = 200) -> HttpResponse:
@@ -67,3 +70,18 @@ def parameters(request: HttpRequest, *known: str) -> dict[str, str]:
             f"Unknown parameter {unknown[0]!r}: use {', '.join(known) or 'none'}."
         )
     return {name: value for name, value in sent.items() if value}
+
+
+def page_limit(sent: Mapping[str, str], most: int) -> int:
+    """Return how many entries a page shall have: `limit`, or the most there may be.
+
+    Raises InvalidArgument for what is no number from 1 to that.
+    """
+    text = sent.get("limit")
+    if text is None:
+        return most
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+        limit = int(text)
+        if 1 <= limit <= most:
+            return limit
+    raise InvalidArgument(f"limit is a number from 1 to {most}.")

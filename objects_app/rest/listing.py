@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponseBase
 from objects_app.access import policy
 from objects_app.access.policy import Action
 from objects_app.access.principals import principal_of
-from objects_app.errors import BucketRequired, InvalidArgument
-from objects_app.rest.answers import json_answer, parameters, timestamp
+from objects_app.errors import BucketRequired
+from objects_app.rest.answers import json_answer, page_limit, parameters, timestamp
 from objects_app.rest.routing import by_method
 from objects_app.services import listing
 
@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from objects_app.queries.rows import ListedEntry
 
 _PARAMETERS = ("bucket", "prefix", "delimiter", "start_after", "limit", "cursor")
-_MOST_DIGITS = 9
 
 
 def _list(request: HttpRequest) -> HttpResponseBase:
     sent = parameters(request, *_PARAMETERS)
-    limit = _limit(sent.get("limit"))
+    limit = page_limit(sent, listing.PAGE_MAX)
     principal = principal_of(request)
     prefix = sent.get("prefix", "")
     if "bucket" in sent:
@@ -54,23 +53,13 @@ def _list(request: HttpRequest) -> HttpResponseBase:
     )
 
 
-def _limit(text: str | None) -> int:
-    if text is None:
-        return listing.PAGE_MAX
-    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
-        limit = int(text)
-        if 1 <= limit <= listing.PAGE_MAX:
-            return limit
-    raise InvalidArgument(f"limit is a number from 1 to {listing.PAGE_MAX}.")
-
-
 def _object(entry: "ListedEntry") -> dict[str, Any]:
     return {
         "bucket": entry.bucket,
         "key": entry.key,
         "size": entry.size,
         "etag": entry.etag,
-        "sha256": entry.sha256,
+        "sha256": entry.sha256 or None,
         "content_type": entry.content_type,
         "version_id": entry.version_id,
         "created_at": timestamp(entry.created_at),

@@ -24,9 +24,11 @@ from objects_app.errors import (
 from objects_app.models import Upload, UploadPart
 from objects_app.queries.changes import Change, Changed, Mark
 from objects_app.queries.rows import ANYTHING, Actor, BucketRow, Preconditions
-from objects_app.services import changes, parts, quotas, uploads
+from objects_app.services import buckets, changes, objects, parts, quotas, uploads
+from objects_app.services.buckets import NewBucket
 from objects_app.services.parts import StoredPart
 
+PROTOCOL = Upload.Protocol.MULTIPART
 MOST_PARTS = 10_000
 
 
@@ -44,6 +46,32 @@ class CompletedUpload(NamedTuple):
     size: int
     parts: int
     done: Changed
+
+
+def create_upload(
+    *,
+    bucket: BucketRow | NewBucket,
+    key: str,
+    description: objects.Description,
+    tags: dict[str, str],
+    by: Actor,
+) -> Upload:
+    """Begin an upload, making the bucket if it is a NewBucket.
+
+    Raises BucketTaken, TooManyBuckets, NoSuchBucket; and QuotaExceeded where not even
+    an empty object would fit.
+    """
+    row = buckets.ensure_bucket(bucket=bucket, by=by).row
+    if row.has_quota:
+        quotas.require_room(bucket=row, key=key, size=0)
+    return uploads.create_upload(
+        bucket=row,
+        key=key,
+        protocol=PROTOCOL,
+        description=description,
+        tags=tags,
+        by=by,
+    )
 
 
 def put_part(
@@ -129,7 +157,7 @@ class _Completion:
         listed: Sequence[Listed],
         conditions: Preconditions,
     ) -> None:
-        self.etag = uploads.composite_etag([part.sha256 for part in listed])
+        self.etag = ""
         self.size = 0
         self._bucket = bucket
         self._upload = upload
@@ -144,6 +172,7 @@ class _Completion:
             row = Upload.objects.filter(pk=self._upload.pk).first()
             uploads.require_unfinished(row)
             raise
+        self.etag = uploads.composite_etag([part.sha256 for part in self._listed])
         change = uploads.completion(
             bucket=self._bucket,
             upload=self._upload,
