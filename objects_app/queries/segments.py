@@ -1,9 +1,8 @@
 """Where the bytes of an object made of segments are; the same on both databases."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from objects_app.queries import run
-from objects_app.queries.rows import ObjectRow
 
 # The ETag tells whether the row is still what was looked up: an overwrite in place
 # keeps its id. Segments without bytes are part of the object and of no reading.
@@ -18,6 +17,21 @@ ORDER BY s.number
 """
 
 
+class Version(Protocol):
+    """What reading has to know of an object: ObjectRow and StoredObject are such."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def etag(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def blob_id(self) -> int | None: ...
+
+
 class Piece(NamedTuple):
     """A blob, or a part of one: `length` of its bytes from `start` on."""
 
@@ -26,7 +40,7 @@ class Piece(NamedTuple):
     length: int
 
 
-def pieces(*, row: ObjectRow, start: int, length: int) -> list[Piece] | None:
+def pieces(*, row: Version, start: int, length: int) -> list[Piece] | None:
     """Return what makes up `length` bytes from `start` on, in order.
 
     None: the version is made of other segments now, or of none.
@@ -35,7 +49,9 @@ def pieces(*, row: ObjectRow, start: int, length: int) -> list[Piece] | None:
     found = run.rows(
         _WITHIN, {"id": row.id, "etag": row.etag, "start": start, "end": end}
     )
-    listed = [_piece(*segment, start, end) for segment in found]
+    listed = [
+        _piece(sha256, offset, size, start, end) for sha256, offset, size in found
+    ]
     complete = sum(piece.length for piece in listed) == length
     return listed if complete else None
 

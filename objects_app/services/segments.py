@@ -7,8 +7,7 @@ from typing import Self
 
 from objects_app.blobs.backend import BlobBackend, BlobReader
 from objects_app.errors import BytesMissing, StorageBusy
-from objects_app.queries.rows import ObjectRow
-from objects_app.queries.segments import Piece, pieces
+from objects_app.queries.segments import Piece, Version, pieces
 
 _CHUNK = 1024 * 1024
 
@@ -69,7 +68,7 @@ class SegmentReader:
 def open_segments(
     *,
     store: BlobBackend,
-    row: ObjectRow,
+    row: Version,
     start: int,
     length: int,
     missing: Missing,
@@ -86,7 +85,7 @@ def open_segments(
     return SegmentReader(store, listed, missing)
 
 
-def checked_chunks(*, store: BlobBackend, row: ObjectRow) -> Iterator[bytes]:
+def checked_chunks(*, store: BlobBackend, row: Version) -> Iterator[bytes]:
     """Yield all bytes of any object, each blob's held against its digest.
 
     Raises BytesMissing for one that is gone or damaged, after some of its bytes; and
@@ -102,14 +101,14 @@ def checked_chunks(*, store: BlobBackend, row: ObjectRow) -> Iterator[bytes]:
             raise BytesMissing(piece.sha256)
 
 
-def blobs_of(*, row: ObjectRow) -> list[Piece]:
+def blobs_of(*, row: Version) -> list[Piece]:
     """Return the blobs of any object, in order. Raises StorageBusy."""
     if row.blob_id is not None:
         return [Piece(row.sha256, 0, row.size)]
     return _listed(row, 0, row.size) if row.size else []
 
 
-def _listed(row: ObjectRow, start: int, length: int) -> list[Piece]:
+def _listed(row: Version, start: int, length: int) -> list[Piece]:
     found = pieces(row=row, start=start, length=length)
     if found is None:
         raise StorageBusy("The object was overwritten just now: ask again.")
