@@ -79,8 +79,8 @@ def _create(request: HttpRequest) -> HttpResponseBase:
             content_type=said.content_type or guess(wanted.key),
             headers=said.headers or {},
             metadata=said.metadata or {},
+            tags=said.tags or {},
         ),
-        tags=said.tags or {},
         by=actor_of(request),
     )
     answer = json_answer(_upload(upload, wanted.bucket), status=201)

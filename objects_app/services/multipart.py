@@ -53,7 +53,6 @@ def create_upload(
     bucket: BucketRow | NewBucket,
     key: str,
     description: objects.Description,
-    tags: dict[str, str],
     by: Actor,
 ) -> Upload:
     """Begin an upload, making the bucket if it is a NewBucket.
@@ -69,7 +68,6 @@ def create_upload(
         key=key,
         protocol=PROTOCOL,
         description=description,
-        tags=tags,
         by=by,
     )
 

@@ -21,9 +21,9 @@ from django.db.models.functions import Now
 
 from objects_app.errors import NoSuchBucket, NoSuchUpload, UploadCompleted
 from objects_app.models import JournalEntry, Upload
-from objects_app.queries import reads
 from objects_app.queries.changes import Change, Content
 from objects_app.queries.rows import ANYTHING, Actor, BucketRow, Preconditions
+from objects_app.services import buckets, changes
 from objects_app.services.objects import Description
 
 _ID_BYTES = 16
@@ -37,7 +37,6 @@ def create_upload(
     key: str,
     protocol: Upload.Protocol,
     description: Description,
-    tags: dict[str, str],
     conditions: dict[str, Any] | None = None,
     length: int | None = None,
     by: Actor,
@@ -53,10 +52,7 @@ def create_upload(
             protocol=protocol,
             bucket_id=bucket.id,
             key=key,
-            content_type=description.content_type,
-            headers=description.headers,
-            metadata=description.metadata,
-            tags=tags,
+            **description._asdict(),
             conditions=conditions or {},
             actor=by.label,
             length=length,
@@ -116,9 +112,6 @@ def completion(
     `etag` is their `composite_etag`, `size` their sum in bytes. The bucket is looked up
     as it is now. Raises NoSuchBucket.
     """
-    now = reads.find_bucket(bucket.name)
-    if now is None or now.id != bucket.id:
-        raise NoSuchBucket(f"Bucket {bucket.name} was deleted just now.")
     content = Content(
         blob_id=None,
         sha256="",
@@ -130,11 +123,8 @@ def completion(
         tags=upload.tags,
         parts_of=upload.pk,
     )
-    return Change(
-        bucket_id=now.id,
-        bucket_name=now.name,
-        versioning=now.versioning,
-        limited=now.has_quota,
+    return changes.change(
+        bucket=buckets.again(bucket),
         key=upload.key,
         operation=JournalEntry.Operation.PUT,
         what=content,

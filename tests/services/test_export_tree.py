@@ -12,7 +12,7 @@ from objects_app.errors import NoSuchBucket, StorageUnavailable
 from objects_app.http.media_types import guess
 from objects_app.models import StoredObject
 from objects_app.queries import reads
-from objects_app.services import export_tree, objects, sweep
+from objects_app.services import export_tree, segments, sweep
 from objects_app.services import files as files_service
 from objects_app.services.import_tree import import_tree
 from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch
@@ -244,7 +244,7 @@ def test_storage_that_does_not_answer_ends_the_run(
         raise StorageUnavailable("The storage does not answer.")
 
     fill(store, {f"f{i}": str(i).encode() for i in range(100)})
-    monkeypatch.setattr(objects, "open_bytes", away)
+    monkeypatch.setattr(segments, "checked_chunks", away)
 
     with pytest.raises(StorageUnavailable):
         run(out)

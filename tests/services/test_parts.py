@@ -1,19 +1,15 @@
 """Parts of uploads: stored one by one, replaced, refused."""
 
-import io
-
 import pytest
 from django.db.models.functions import Now
 
 from objects_app.blobs.backend import backend
-from objects_app.blobs.ingest import Expected, receive
 from objects_app.errors import NoSuchUpload, OffsetMismatch, UploadCompleted
 from objects_app.models import Upload, UploadPart
-from objects_app.services import parts, uploads
-from objects_app.services.objects import Description
-from objects_app.services.parts import StoredPart
+from objects_app.services import uploads
 from tests.blobs.bodies import digest
-from tests.services.store import ACTOR, Store
+from tests.services.store import Store
+from tests.services.uploading import append, begin
 
 pytestmark = pytest.mark.django_db
 
@@ -23,43 +19,13 @@ def upload(store: Store) -> Upload:
     return begin(store)
 
 
-def begin(store: Store, key: str = "a") -> Upload:
-    return uploads.create_upload(
-        bucket=store.bucket(),
-        key=key,
-        protocol=Upload.Protocol.MULTIPART,
-        description=Description("text/plain", {}, {}),
-        tags={},
-        by=ACTOR,
-    )
-
-
-def send(
-    upload: Upload, number: int, body: bytes, *, offset: int | None = None
-) -> StoredPart:
-    with receive(
-        io.BytesIO(body),
-        length=len(body),
-        limit=len(body),
-        expected=Expected(),
-        spool_dir=backend().spool_dir,
-    ) as received:
-        return parts.store_received(
-            store=backend(),
-            received=received,
-            upload=upload,
-            number=number,
-            offset=offset,
-        )
-
-
 def rows(upload: Upload) -> list[tuple[int, int, str]]:
     found = UploadPart.objects.filter(upload=upload).order_by("number")
     return list(found.values_list("number", "size", "sha256"))
 
 
 def test_a_part_is_a_blob_and_a_row(store: Store, upload: Upload) -> None:
-    stored = send(upload, 3, b"three")
+    stored = append(upload, 3, b"three")
 
     assert rows(upload) == [stored] == [(3, 5, digest(b"three"))]
     assert store.blob(b"three").verified_at is not None
@@ -69,25 +35,25 @@ def test_a_part_is_a_blob_and_a_row(store: Store, upload: Upload) -> None:
 def test_a_part_of_the_same_number_takes_the_place_of_the_earlier(
     upload: Upload,
 ) -> None:
-    send(upload, 1, b"first")
-    stored = send(upload, 1, b"second")
+    append(upload, 1, b"first")
+    stored = append(upload, 1, b"second")
 
     assert rows(upload) == [stored]
 
 
 def test_what_follows_at_the_offset_moves_it(upload: Upload) -> None:
-    send(upload, 1, b"four", offset=0)
-    send(upload, 2, b"bytes", offset=4)
+    append(upload, 1, b"four", offset=0)
+    append(upload, 2, b"bytes", offset=4)
 
     upload.refresh_from_db()
     assert upload.received == 9
 
 
 def test_what_begins_elsewhere_is_refused_and_told_the_offset(upload: Upload) -> None:
-    send(upload, 1, b"four", offset=0)
+    append(upload, 1, b"four", offset=0)
 
     with pytest.raises(OffsetMismatch) as refused:
-        send(upload, 2, b"bytes", offset=5)
+        append(upload, 2, b"bytes", offset=5)
 
     assert refused.value.offset == 4
     assert len(rows(upload)) == 1
@@ -96,7 +62,7 @@ def test_what_begins_elsewhere_is_refused_and_told_the_offset(upload: Upload) ->
 def test_a_part_gives_its_upload_the_full_time_again(upload: Upload) -> None:
     Upload.objects.update(expires_at=Now())
 
-    send(upload, 1, b"content")
+    append(upload, 1, b"content")
 
     assert uploads.expire_uploads() == 0
     found = uploads.find_upload(
@@ -109,14 +75,14 @@ def test_no_part_comes_into_an_upload_that_was_aborted(upload: Upload) -> None:
     uploads.abort_upload(upload=upload)
 
     with pytest.raises(NoSuchUpload):
-        send(upload, 1, b"content")
+        append(upload, 1, b"content")
 
 
 def test_no_part_comes_into_an_upload_that_is_completed(upload: Upload) -> None:
     Upload.objects.update(completed_at=Now(), version_id="null")
 
     with pytest.raises(UploadCompleted):
-        send(upload, 1, b"content")
+        append(upload, 1, b"content")
 
     assert rows(upload) == []
 
@@ -124,7 +90,7 @@ def test_no_part_comes_into_an_upload_that_is_completed(upload: Upload) -> None:
 def test_an_abort_removes_the_parts_and_leaves_the_blobs(
     store: Store, upload: Upload
 ) -> None:
-    send(upload, 1, b"content")
+    append(upload, 1, b"content")
 
     uploads.abort_upload(upload=upload)
 
@@ -141,7 +107,7 @@ def test_what_is_completed_cannot_be_aborted(upload: Upload) -> None:
 
 
 def test_an_upload_expires_and_its_parts_with_it(store: Store, upload: Upload) -> None:
-    send(upload, 1, b"content")
+    append(upload, 1, b"content")
     other = begin(store, "b")
     Upload.objects.filter(pk=upload.pk).update(expires_at=Now())
 
