@@ -91,7 +91,7 @@ def _create(request: HttpRequest) -> HttpResponseBase:
 def _list(request: HttpRequest) -> HttpResponseBase:
     sent = parameters(request, "bucket", "prefix", "cursor", "limit")
     if "bucket" not in sent:
-        raise BucketRequired("Name the bucket whose uploads to list: ?bucket=")
+        raise BucketRequired("Name the bucket whose uploads to list with bucket=NAME.")
     prefix = sent.get("prefix", "")
     bucket = policy.bucket_for(
         principal_of(request), sent["bucket"], Action.WRITE, prefix=prefix
