@@ -1,10 +1,10 @@
 """Multipart uploads over REST: begin, put parts, list, complete, abort."""
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from objects_app.access import policy
 from objects_app.access.policy import Action
@@ -41,26 +41,34 @@ class _Wanted(Description):
     key: str
 
 
+def _bare(digest: str) -> str:
+    return digest.strip('"').lower()
+
+
+_Digest = Annotated[
+    str,
+    Field(pattern=r'^("[0-9A-Fa-f]{64}"|[0-9A-Fa-f]{64})$'),
+    AfterValidator(_bare),
+]
+
+
 class _Part(Body):
     """A part as its PUT answered: its SHA-256, or that as an ETag with its quotes."""
 
     number: int
-    sha256: str | None = Field(None, pattern=r"^[0-9A-Fa-f]{64}$")
-    etag: str | None = Field(None, pattern=r'^("[0-9A-Fa-f]{64}"|[0-9A-Fa-f]{64})$')
+    sha256: _Digest | None = None
+    etag: _Digest | None = None
 
     @model_validator(mode="after")
     def _one_digest(self) -> Self:
-        if len(self._digests()) != 1:
+        digest = self.sha256 or self.etag
+        if digest is None or (self.etag is not None and self.etag != digest):
             raise ValueError("name the part's sha256, or its etag")
         return self
 
     def listed(self) -> multipart.Listed:
         """Return it as the service takes it."""
-        return multipart.Listed(self.number, *self._digests())
-
-    def _digests(self) -> set[str]:
-        given = filter(None, (self.sha256, self.etag))
-        return {digest.strip('"').lower() for digest in given}
+        return multipart.Listed(self.number, self.sha256 or self.etag or "")
 
 
 class _PartList(Body):
