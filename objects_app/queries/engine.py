@@ -26,14 +26,7 @@ from objects_app.queries.changes import (
     Rewrite,
 )
 from objects_app.queries.plans import Again, Plan, Row, aware, new_version_id, plan
-from objects_app.queries.rows import (
-    Actor,
-    Claim,
-    Committed,
-    NewObject,
-    Preconditions,
-    Room,
-)
+from objects_app.queries.rows import Actor, Room
 from objects_app.queries.statements import Flavour, statements
 
 Key = tuple[int, str]
@@ -209,13 +202,17 @@ class Engine:
 
     def _locked_rows(self, changes: Sequence[Change]) -> dict[Key, list[Row]]:
         """Return the latest version of each key, and its "null" one where that counts,
-        locked. Raises Again if one came up meanwhile."""
+        locked. Raises Again if one came up meanwhile.
+
+        The second look locks nothing: one that waited could miss the next writer's row,
+        too, and what this transaction found missing would be there all the time.
+        """
         keys = [{"bucket_id": c.bucket_id, "key": c.key} for c in changes]
         found: dict[Key, list[Row]] = {}
         for bucket_id, key, *row in self._rows("lock_latest", keys):
             found[bucket_id, key] = [_row(row)]
         missing = [k for k in keys if (k["bucket_id"], k["key"]) not in found]
-        if self._rows_lock and self._rows("lock_latest", missing):
+        if self._rows_lock and self._rows("latest", missing):
             raise Again
         beside = [
             {"bucket_id": c.bucket_id, "key": c.key}
@@ -255,7 +252,9 @@ class Engine:
             for r in written
             if not r["is_delete_marker"] and r["overwritten"] != r["segments_of"]
         ]
-        self._many("drop_segments", replaced)
+        sources = {r["segments_of"] for r in rows}
+        self._many("set_aside", [id_ for id_ in replaced if id_ in sources])
+        self._many("drop_segments", [id_ for id_ in replaced if id_ not in sources])
         self._many("overwrite", written)
         inserted = [r for r in rows if r["inserted"]]
         new = self._rows("insert", inserted)
@@ -282,6 +281,7 @@ class Engine:
             if row["segments_of"] and row["segments_of"] != row["overwritten"]
         ]
         self._many("copy_segments", copies)
+        self._many("drop_aside", [row["segments_of"] for row in copies])
         parts = [row for row in rows if row["parts_of"]]
         for row in parts:
             taken = {name: row[name] for name in ("object_id", "parts_of")}
@@ -346,38 +346,6 @@ class Engine:
     def _many(self, name: str, rows: Sequence[Any]) -> None:
         if rows:
             run.changed(self.statements[name], {"rows": _dump(rows)})
-
-
-def put_change(
-    *, claim: Claim, new: NewObject, conditions: Preconditions, limited: bool
-) -> Change:
-    """Return the change that a commit of one claimed blob is."""
-    return Change(
-        bucket_id=new.bucket_id,
-        bucket_name=new.bucket_name,
-        versioning=new.versioning,
-        limited=limited,
-        key=new.key,
-        operation="put",
-        what=Content(
-            claim.id,
-            new.sha256,
-            new.size,
-            new.etag,
-            new.content_type,
-            new.headers,
-            new.metadata,
-            new.tags,
-        ),
-        conditions=conditions,
-    )
-
-
-def committed(done: list[Changed] | Refused | None) -> Committed | None:
-    """Return what became of the one change of a commit."""
-    if isinstance(done, Refused):
-        return Committed(None, None, False, done.exceeded and done.exceeded[1])
-    return Committed(*done[0][:3]) if done else None
 
 
 _MARKER = Content(None, "", 0, "", "", {}, {}, {})

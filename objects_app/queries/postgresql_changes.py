@@ -25,16 +25,20 @@ _BUCKET_IS_GONE = "23503"  # or a blob: whoever tries again sees which
 _LOCKS = 1024
 _LOCK_SPACE = 0x6F626A  # ours among the server's advisory locks
 
+# The first part writes nothing, but takes the table's lock as every writer does, and
+# before the others: whoever changes a bucket's versioning waits for the writers in
+# flight, so also for a transaction that has looked at it and has not written yet.
+_LOCK_KEYS = """
+WITH writes AS (DELETE FROM stored_object WHERE false)
+SELECT pg_advisory_xact_lock(%s::int, n) FROM unnest(%s::int[]) n"""
+
 
 def lock_keys(keys: Iterable[tuple[int, str]]) -> None:
     """See Dialect.lock_keys."""
     numbers = {
         zlib.crc32(f"{bucket_id}/{key}".encode()) % _LOCKS for bucket_id, key in keys
     }
-    run.rows(
-        "SELECT pg_advisory_xact_lock(%s::int, n) FROM unnest(%s::int[]) n",
-        [_LOCK_SPACE, sorted(numbers)],
-    )
+    run.rows(_LOCK_KEYS, [_LOCK_SPACE, sorted(numbers)])
 
 
 _engine = Engine(

@@ -8,7 +8,6 @@ from django.db import DatabaseError
 
 from objects_app.queries import postgresql_quotas, run
 from objects_app.queries.changes import Mark
-from objects_app.queries.engine import committed, put_change
 from objects_app.queries.plans import NULL_VERSION, new_version_id
 from objects_app.queries.postgresql_changes import RUN_AGAIN, apply
 from objects_app.queries.rows import (
@@ -21,6 +20,7 @@ from objects_app.queries.rows import (
     Preconditions,
     Room,
 )
+from objects_app.queries.single import committed, put_change
 
 # The row as claimed: after a crash that lost an asynchronous claim the database may
 # hand its id to other content, so id, digest and creation time must all agree.

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from objects_app.queries import quotas, run
 from objects_app.queries.changes import Change, Changed, Failure, Mark, Refused
-from objects_app.queries.engine import Engine, committed, put_change
+from objects_app.queries.engine import Engine
 from objects_app.queries.plans import Again, aware
 from objects_app.queries.rows import (
     Actor,
@@ -24,6 +24,7 @@ from objects_app.queries.rows import (
     NewObject,
     Preconditions,
 )
+from objects_app.queries.single import committed, put_change
 from objects_app.queries.statements import Flavour
 
 _TIME = "%%Y-%%m-%%d %%H:%%M:%%f000"

@@ -37,6 +37,10 @@ _ENTRY = {
     "old_blob_id": "bigint",
     "detail": "text",
 }
+
+# Added to the numbers of segments that others are copied from while the version that
+# they are of gets new ones; a number is 31 bits long.
+_ASIDE = 1 << 30
 _ACTOR = ("actor", "node_id", "request_id", "key_id", "address")
 
 
@@ -75,10 +79,15 @@ def _locking(f: Flavour) -> dict[str, str]:
     row = f"{_ROW}, {f.raw('o.created_at')}, {f.raw('o.superseded_at')}"
     of_key = f"""o.bucket_id = {_number(f, "bucket_id")}
   AND o.key = {f.field("key")}"""
+    latest = f"""
+SELECT o.bucket_id, o.key, {row} FROM {f.each} JOIN stored_object o
+  ON {of_key} AND o.is_latest"""
     return {
         "mark_seen": f"""
-UPDATE blob SET verified_at = {f.now}, condemned_at = NULL FROM {f.each}
-WHERE {as_claimed} AND deleting_since IS NULL RETURNING id""",
+UPDATE blob SET verified_at = {f.now}, condemned_at = NULL WHERE id IN (
+  SELECT blob.id FROM {f.each} JOIN blob ON {as_claimed} AND deleting_since IS NULL
+  ORDER BY blob.id {f.update("blob")})
+RETURNING id""",
         "mark_trusted": f"""
 SELECT blob.id FROM {f.each} JOIN blob ON {as_claimed}
 WHERE blob.condemned_at IS NULL AND blob.verified_at IS NOT NULL
@@ -86,10 +95,8 @@ ORDER BY blob.id {f.share("blob")}""",
         "versioning": f"""
 SELECT b.id FROM {f.each} JOIN bucket b ON b.id = {_number(f, "id")}
   AND b.versioning = {f.field("versioning")}""",
-        "lock_latest": f"""
-SELECT o.bucket_id, o.key, {row} FROM {f.each} JOIN stored_object o
-  ON {of_key} AND o.is_latest
-ORDER BY o.id {f.update("o")}""",
+        "lock_latest": f"{latest} ORDER BY o.id {f.update('o')}",
+        "latest": latest,
         "lock_null": f"""
 SELECT o.bucket_id, o.key, {row} FROM {f.each} JOIN stored_object o
   ON {of_key} AND o.version_id = 'null' AND NOT o.is_latest
@@ -163,10 +170,14 @@ FROM upload_part p JOIN blob b ON b.id = p.blob_id WHERE p.upload_id IN {each_id
 SELECT o.id FROM {f.each} JOIN stored_object o ON o.id = {_number(f, "id")}
   AND o.created_at = {f.moment(f.field("created_at"))}""",
         "drop_segments": f"DELETE FROM segment WHERE object_id IN {each_id}",
+        "set_aside": f"""
+UPDATE segment SET number = number + {_ASIDE} WHERE object_id IN {each_id}""",
+        "drop_aside": f"""
+DELETE FROM segment WHERE number >= {_ASIDE} AND object_id IN {each_id}""",
         "drop_parts": f"DELETE FROM upload_part WHERE upload_id IN {each_id}",
         "copy_segments": f"""
 INSERT INTO segment (object_id, {segment})
-SELECT {_number(f, "object_id")}, s.number, s."offset", s.size, s.blob_id
+SELECT {_number(f, "object_id")}, s.number %% {_ASIDE}, s."offset", s.size, s.blob_id
 FROM {f.each} JOIN segment s ON s.object_id = {_number(f, "segments_of")}""",
         "take_parts": f"""
 INSERT INTO segment (object_id, {segment})
