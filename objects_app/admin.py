@@ -25,6 +25,7 @@ from objects_app.models import (
     BucketTotals,
     Grant,
     ImportedObject,
+    Job,
     JournalEntry,
     JournalWatermark,
     Lease,
@@ -207,6 +208,24 @@ class ImportedObjectAdmin(ReadOnlyAdmin):
     """What imports have brought."""
 
     list_display = ("source", "source_key", "source_size", "key", "imported_at")
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    """Jobs, the newest first; `DELETE /jobs/{id}` ends one."""
+
+    list_display = (
+        "job_id",
+        "kind",
+        "state",
+        "user",
+        "keys_done",
+        "keys_total",
+        "created_at",
+        "finished_at",
+    )
+    list_select_related = ("user",)
+    search_fields = ("=job_id", "=user__username")
 
 
 @admin.register(AccessKey)

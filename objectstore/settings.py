@@ -244,6 +244,8 @@ CORS_EXPOSE_HEADERS = [
     "Accept-Ranges",
     "RateLimit",
     "RateLimit-Policy",
+    "X-Version-Id",
+    "X-Delete-Marker",
     "Repr-Digest",
     "Retry-After",
     "X-Node-Id",
