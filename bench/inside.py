@@ -23,12 +23,13 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402
 from django.contrib.auth.models import Group, User  # noqa: E402
 from django.db import connection, connections  # noqa: E402
+from django.db.models.functions import Now  # noqa: E402
 
 from bench.children import answer  # noqa: E402
 from objects_app import metrics  # noqa: E402
 from objects_app.access import keys, tokens  # noqa: E402
 from objects_app.blobs.backend import BlobReader, backend  # noqa: E402
-from objects_app.models import Bucket  # noqa: E402
+from objects_app.models import Blob, Bucket, UploadPart  # noqa: E402
 from objects_app.queries import reads, sql  # noqa: E402
 from objects_app.queries.rows import (  # noqa: E402
     ANYTHING,
@@ -36,7 +37,8 @@ from objects_app.queries.rows import (  # noqa: E402
     BucketRow,
     NewObject,
 )
-from objects_app.services import grants, listing  # noqa: E402
+from objects_app.services import grants, listing, multipart  # noqa: E402
+from objects_app.services.objects import Description  # noqa: E402
 
 Statement = tuple[str, Any]
 
@@ -121,6 +123,45 @@ def credentials(*, bucket: str) -> dict[str, str]:
         "get-4k-key": f"Bearer {key.row.key_id}.{key.secret}",
         "get-4k-token": f"Bearer {token.token}",
     }
+
+
+def begin_upload(*, bucket: str, parts: int) -> dict[str, Any]:
+    """Return the path of an upload with so many parts, and their list.
+
+    There are rows only, for blobs that are the same each time; no bytes.
+    """
+    size = settings.MULTIPART_MIN_PART_BYTES
+    digests = [f"{number:064x}" for number in range(1, parts + 1)]
+    Blob.objects.bulk_create(
+        [Blob(sha256=sha256, size=size, verified_at=Now()) for sha256 in digests],
+        ignore_conflicts=True,
+        batch_size=1000,
+    )
+    upload = multipart.create_upload(
+        bucket=_bucket(bucket),
+        key=secrets.token_hex(8),
+        description=Description("application/octet-stream", {}, {}),
+        by=_ACTOR,
+    )
+    blobs = dict(
+        Blob.objects.filter(sha256__startswith="0" * 40).values_list("sha256", "pk")
+    )
+    numbered = list(enumerate(digests, start=1))
+    UploadPart.objects.bulk_create(
+        [
+            UploadPart(
+                upload=upload,
+                number=number,
+                size=size,
+                sha256=sha256,
+                blob_id=blobs[sha256],
+            )
+            for number, sha256 in numbered
+        ],
+        batch_size=1000,
+    )
+    listed = [{"number": n, "sha256": d} for n, d in numbered]
+    return {"path": f"/multipart/{upload.upload_id}", "parts": listed}
 
 
 def find(*, bucket: str, key: str, times: int) -> float:
@@ -233,4 +274,13 @@ def _psycopg() -> Callable[[str, Any], Any]:
 
 
 if __name__ == "__main__":
-    answer(commits, credentials, find, find_bare, page_bare, read_cached, read_uncached)
+    answer(
+        begin_upload,
+        commits,
+        credentials,
+        find,
+        find_bare,
+        page_bare,
+        read_cached,
+        read_uncached,
+    )

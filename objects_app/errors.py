@@ -84,6 +84,35 @@ class FutureMoment(StoreError):
     """What will be is not known yet."""
 
 
+class NoSuchUpload(StoreError):
+    """There is no such upload: it never was, was aborted or has expired, or the caller
+    may not know of it."""
+
+
+class UploadCompleted(StoreError):
+    """The upload has become an object: nothing can be added to it or taken away."""
+
+
+class OffsetMismatch(StoreError):
+    """What was sent does not begin where what arrived ends, at byte `offset`."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"The upload has {offset} bytes: go on from there.")
+        self.offset = offset
+
+
+class InvalidPart(StoreError):
+    """A part of the list was never uploaded, or is not what the list says."""
+
+
+class InvalidPartOrder(StoreError):
+    """The parts of the list are not in ascending order, each named once."""
+
+
+class PartTooSmall(StoreError):
+    """A part other than the last is below the smallest size."""
+
+
 class NoSuchAccessKey(StoreError):
     """There is no such access key, or the caller may not know of it."""
 
@@ -222,6 +251,7 @@ class BytesMissing(StoreError):
             f"The bytes of {sha256} are missing or damaged: upload the object again, "
             "or tell the operator to run verify."
         )
+        self.sha256 = sha256
 
 
 class StorageUnavailable(StoreError):

@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import ByteSize, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from objectstore.config_rules import check_together
 from objectstore.config_types import (
@@ -24,11 +24,12 @@ from objectstore.config_types import (
     SecretKeys,
     is_loopback,
 )
+from objectstore.config_uploads import UploadConfig
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-class Config(BaseSettings):
+class Config(UploadConfig):
     """The environment variables the store understands; one field each.
 
     The README's table is held against these fields and descriptions by a test.
@@ -256,20 +257,6 @@ class Config(BaseSettings):
         description="Value of that claim whose holders are superusers here. Unset: "
         "the provider makes none.",
     )
-    max_upload_bytes: ByteSize = Field(
-        ByteSize(5 * 1024**3), ge=1, description="Largest body of one upload."
-    )
-    body_timeout_seconds: float = Field(
-        30,
-        gt=0,
-        description="A client silent for this long in mid-transfer is dropped.",
-    )
-    body_min_bytes_per_second: int = Field(
-        1024,
-        ge=0,
-        description="A transfer that is slower while it keeps the server waiting for "
-        "`BODY_TIMEOUT_SECONDS` is dropped. `0`: none.",
-    )
     blob_trust_seconds: int = Field(
         86_400,
         ge=0,
@@ -315,12 +302,6 @@ class Config(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe message that is logged."
-    )
-    max_bodies: int | None = Field(
-        None,
-        ge=1,
-        description="Uploads each gunicorn process receives at a time; more get a 503. "
-        "Below `WEB_THREADS`. Unset: all of its threads but two.",
     )
     debug: bool = Field(False, description="Django's debug pages in the console.")
 

@@ -30,14 +30,16 @@ from objects_app.errors import (
     DeleteMarker,
     NoSuchBucket,
     NoSuchKey,
+    NoSuchUpload,
     NoSuchVersion,
     NotVersioned,
     StoreError,
 )
-from objects_app.models import Bucket, Role
+from objects_app.models import Bucket, Role, Upload
 from objects_app.names import check_bucket_name
 from objects_app.queries import history, reads
 from objects_app.queries.rows import BucketRow, ObjectRow, Scope
+from objects_app.services import uploads
 from objects_app.services.buckets import NewBucket
 from objects_app.services.jobs import Whose
 
@@ -118,6 +120,25 @@ def object_for(
     if stored is None or stored.is_delete_marker:
         raise _nothing_to_read(row, key, stored, version=version, at=at)
     return row, stored
+
+
+def upload_for(
+    principal: Principal, upload_id: str, protocol: Upload.Protocol
+) -> tuple[BucketRow, Upload]:
+    """Return an upload and its bucket, for who may write its key: the id alone opens
+    nothing. Raises CredentialsRequired, NoSuchUpload."""
+    _refuse_strangers(principal, Action.WRITE)
+    upload = uploads.find_upload(upload_id=upload_id, protocol=protocol)
+    try:
+        if upload is not None:
+            name, key = upload.bucket.name, upload.key
+            return bucket_for(principal, name, Action.WRITE, prefix=key), upload
+    except (NoSuchBucket, AccessDenied):
+        pass
+    raise NoSuchUpload(
+        "There is no upload of that id: it was aborted, has expired, or you may not "
+        "write its key."
+    )
 
 
 def new_bucket(principal: Principal, name: str) -> BucketRow | NewBucket:

@@ -284,7 +284,8 @@ class Engine:
         self._many("drop_aside", [row["segments_of"] for row in copies])
         parts = [row for row in rows if row["parts_of"]]
         for row in parts:
-            run.changed(self.statements["take_parts"], row)
+            taken = {name: row[name] for name in ("object_id", "parts_of")}
+            run.changed(self.statements["take_parts"], taken)
         self._many("drop_parts", [row["parts_of"] for row in parts])
         self._many("complete", parts)
         made = [*copies, *parts]

@@ -8,7 +8,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from objects_app.access import policy
 from objects_app.access.policy import Action
 from objects_app.access.principals import actor_of, principal_of
-from objects_app.errors import BytesMissing, InvalidArgument, PreconditionFailed
+from objects_app.errors import (
+    BytesMissing,
+    InvalidArgument,
+    PreconditionFailed,
+    StorageBusy,
+)
 from objects_app.http.bodies import body_stream, declared_length
 from objects_app.http.conditions import (
     Outcome,
@@ -114,13 +119,14 @@ def _gate(
 def _get(request: HttpRequest) -> HttpResponseBase:
     try:
         return _send(request, _readable_object(request))
-    except BytesMissing:
-        # A DELETE and a sweep may have come between the look-up and the open.
+    except (BytesMissing, StorageBusy):
+        # Between the look-up and the open a DELETE and a sweep may have come, or an
+        # overwrite of what was made of segments.
         row = _readable_object(request)
     try:
         return _send(request, row)
-    except BytesMissing:
-        objects.doubt_bytes(sha256=row.sha256)
+    except BytesMissing as missing:
+        objects.doubt_bytes(sha256=missing.sha256)
         raise
 
 

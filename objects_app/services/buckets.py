@@ -142,11 +142,13 @@ def delete_bucket(*, bucket: BucketRow, by: Actor) -> None:
     )
     try:
         with transaction.atomic():
+            uploads = Upload.objects.filter(bucket_id=bucket.id)
             if (
                 StoredObject.objects.filter(bucket_id=bucket.id).exists()
-                or Upload.objects.filter(bucket_id=bucket.id).exists()
+                or uploads.filter(completed_at__isnull=True).exists()
             ):
                 raise refusal
+            uploads.delete()
             deleted, _ = Bucket.objects.filter(pk=bucket.id).delete()
             if not deleted:
                 raise NoSuchBucket(f"There is no bucket {bucket.name}.")

@@ -7,14 +7,15 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from stat import S_ISREG
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from objects_app.errors import BytesMissing, StorageUnavailable, StoreError
+from objects_app.blobs.backend import backend
+from objects_app.errors import BytesMissing, StorageBusy, StorageUnavailable, StoreError
 from objects_app.models import StoredObject
 from objects_app.names import prefix_end
 from objects_app.queries import reads
 from objects_app.queries.rows import ObjectRow
-from objects_app.services import files, objects, transfer
+from objects_app.services import files, segments, transfer
 from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch, shown
 
 _CHUNK = 1024 * 1024
@@ -59,11 +60,11 @@ class _Export(NamedTuple):
     watch: Watch
 
     def run(self, key: str, stop: threading.Event) -> Outcome:
-        """Export one object; when its bytes are gone, look whether it is, too."""
+        """Export one object; when its bytes are not there, look whether it still is."""
         try:
             try:
                 return self._export(key, stop)
-            except BytesMissing:
+            except (BytesMissing, StorageBusy):
                 return self._export(key, stop)
         except StorageUnavailable:
             raise
@@ -132,7 +133,7 @@ class _Export(NamedTuple):
         if (
             S_ISREG(there.st_mode)
             and there.st_size == row.size
-            and (there.st_mtime_ns == mtime or _digest(path) == row.sha256)
+            and (there.st_mtime_ns == mtime or _has_content(path, row))
         ):
             return True
         if not self.overwrite:
@@ -142,17 +143,12 @@ class _Export(NamedTuple):
     def _write(
         self, path: Path, row: ObjectRow, mtime: int | None, stop: threading.Event
     ) -> None:
-        with (
-            objects.open_bytes(row=row) as source,
-            files.draft(path, mode=0o666) as file,
-        ):
-            counted = transfer.Counted(source, tell=self.watch.bytes, stop=stop)
-            hasher = hashlib.sha256()
-            while chunk := counted.read(_CHUNK):
-                hasher.update(chunk)
+        with files.draft(path, mode=0o666) as file:
+            for chunk in segments.checked_chunks(store=backend(), row=row):
+                if stop.is_set():
+                    raise transfer.Stopped
+                self.watch.bytes(len(chunk))
                 file.write(chunk)
-            if hasher.hexdigest() != row.sha256:
-                raise BytesMissing(row.sha256)
             file.flush()
             if mtime is not None:
                 os.utime(file.fileno(), ns=(mtime, mtime))
@@ -182,6 +178,21 @@ def _refuse_segments(segments: list[str]) -> None:
             )
 
 
-def _digest(path: Path) -> str:
+def _has_content(path: Path, row: ObjectRow) -> bool:
+    """Whether a file of the object's size has its bytes, by the digests that are known:
+    the whole's, or each segment's."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        if row.sha256:
+            return hashlib.file_digest(file, "sha256").hexdigest() == row.sha256
+        return all(
+            _digest(file, blob.length) == blob.sha256
+            for blob in segments.blobs_of(row=row)
+        )
+
+
+def _digest(file: BinaryIO, left: int) -> str:
+    hasher = hashlib.sha256()
+    while chunk := file.read(min(left, _CHUNK)):
+        hasher.update(chunk)
+        left -= len(chunk)
+    return hasher.hexdigest()

@@ -9,6 +9,7 @@ Bytes are durable before the row that names them commits; no step holds a transa
 open while bytes move; deleting and overwriting remove rows, never bytes.
 """
 
+import io
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -43,7 +44,7 @@ from objects_app.queries.rows import (
     Preconditions,
     Scope,
 )
-from objects_app.services import buckets, changes, quotas
+from objects_app.services import buckets, changes, quotas, segments
 
 _DELETING_WAIT_SECONDS = 5.0
 _DELETING_POLL_SECONDS = 0.05
@@ -280,17 +281,32 @@ def open_bytes(
     """Open `length` of an object's bytes from `start` on, or all, for reading.
 
     Raises BytesMissing. A reader that resolved `row` just before a DELETE and a sweep
-    sees that too: look the row up once more before believing it.
+    sees that too: look the row up once more before believing it. Of an object made of
+    segments an overwrite at this moment raises StorageBusy; and bytes that are missing
+    beyond the first segment are noticed while reading.
     """
     wanted = row.size - start if length is None else length
-    return backend().open(row.sha256, start=start, length=wanted)
+    if row.blob_id is not None:
+        return backend().open(row.sha256, start=start, length=wanted)
+    if wanted == 0:
+        return io.BytesIO()
+    return segments.open_segments(
+        store=backend(),
+        row=row,
+        start=start,
+        length=wanted,
+        missing=lambda sha256: doubt_bytes(sha256=sha256),
+    )
 
 
 def download_url(*, row: ObjectRow, headers: Mapping[str, str]) -> str | None:
     """Return a signed URL at which others give the object's bytes with these headers.
 
-    None where this process sends them. Raises BytesMissing, as `open_bytes` does.
+    None where this process sends them, as it does what is made of segments. Raises
+    BytesMissing, as `open_bytes` does.
     """
+    if row.blob_id is None:
+        return None
     return backend().url(row.sha256, size=row.size, headers=headers)
 
 

@@ -3,10 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from django.db import Error, OperationalError, close_old_connections
+from django.db import Error, OperationalError, close_old_connections, connection
 
 from objects_app.errors import StorageUnavailable, StoreError, first_line
 
@@ -34,6 +35,26 @@ def run(*, tasks: Sequence[Task], stop: threading.Event) -> None:
                 _attempt(task)
                 due[task.name] = time.monotonic() + task.interval
         stop.wait(max(0.0, min(due.values()) - time.monotonic()))
+
+
+@contextmanager
+def beside(*, tasks: Sequence[Task], stop: threading.Event) -> Iterator[None]:
+    """Run tasks that may take long in a thread of their own, until `stop` is set.
+
+    The block that ends by itself ends when the task under way has. One that raises does
+    not wait for it: the thread goes with the process.
+    """
+
+    def work() -> None:
+        try:
+            run(tasks=tasks, stop=stop)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work, name="long tasks", daemon=True)
+    thread.start()
+    yield
+    thread.join()
 
 
 def _attempt(task: Task) -> None:

@@ -6,11 +6,14 @@ presigned URL does what it was made for and nothing else; these have no columns.
 """
 
 import re
+from datetime import timedelta
 from typing import NamedTuple
 
 import pytest
 from django.db import transaction
+from django.db.models.functions import Now
 
+from objects_app.models import Bucket, Upload
 from objectstore.urls import data_plane as urls
 from tests.access.people import BUCKET, Caller, everybody
 from tests.client import Answer, DataPlane
@@ -29,7 +32,9 @@ USUAL = {
     "403": "access_denied",
     "404": "no_such_bucket",
     "404k": "no_such_key",
+    "400p": "invalid_part",
     "404a": "no_such_access_key",
+    "404u": "no_such_upload",
     "404j": "no_such_job",
     "409": "bucket_not_empty",
     "404v": "no_such_version",
@@ -117,6 +122,19 @@ DELETE /buckets/photos/objects/out/b
                               401  404  403  404  200  200  200  404  200
 - public                      401  403  403  403  200  200  200  404  200
 
+POST /multipart/ TO_BEGIN     401  404  403  403  201  201  201  403  201
+- public                      401  403  403  403  201  201  201  403  201
+GET /multipart/?bucket=photos 401  404  403  404  200  200  200  404  200
+- public                      401  403  403  403  200  200  200  404  200
+GET /multipart/?bucket=photos&prefix=in/
+                              401  404  403  403  200  200  200  403  200
+- public                      401  403  403  403  200  200  200  403  200
+GET /multipart/begun          401  404u 404u 404u 200  200  200  404u 200
+PUT /multipart/begun/1 BYTES  401  404u 404u 404u 200  200  200  404u 200
+POST /multipart/begun/complete PARTS
+                              401  404u 404u 404u 400p 400p 400p 404u 400p
+DELETE /multipart/begun       401  404u 404u 404u 204  204  204  404u 204
+GET /multipart/unknown        401  404u 404u 404u 404u 404u 404u 404u 404u
 POST /copy COPY_IN            401  404  403  403  201  201  201  403  201
 - public                      401  403  403  403  201  201  201  403  201
 POST /copy COPY_OUT           401  404  403  404  201  201  201  404  201
@@ -188,6 +206,8 @@ BODIES = {
     "QUOTA": b'{"quota_bytes": 1000}',
     "GRANT": GRANT,
     "BYTES": b"bytes",
+    "TO_BEGIN": b'{"bucket": "photos", "key": "in/new"}',
+    "PARTS": b'{"parts": [{"number": 1, "sha256": "%s"}]}' % (b"0" * 64),
     "COPY_IN": COPY_IN,
     "COPY_OUT": COPY_OUT,
     "COPY_FOLDER": COPY_FOLDER,
@@ -243,6 +263,15 @@ def _wrong(answer: Answer, cell: str, code: str | None) -> str | None:
     return f"{answer.status} {told} instead of {status} {code}"
 
 
+def _begin_upload() -> None:
+    Upload.objects.create(
+        upload_id="begun",
+        bucket=Bucket.objects.get(name=BUCKET),
+        key="in/new",
+        expires_at=Now() + timedelta(hours=1),
+    )
+
+
 def _expected(row: Row) -> dict[str, tuple[str, str | None]]:
     """Return cell and code of every kind of caller."""
     cells = dict(zip(COLUMNS, row.cells, strict=True))
@@ -258,6 +287,7 @@ def test_everybody_gets_what_the_table_says(
     data_plane: DataPlane, visibility: str
 ) -> None:
     callers = everybody(data_plane, visibility)
+    _begin_upload()
 
     def ask(row: Row, caller: Caller) -> Answer:
         with transaction.atomic():

@@ -151,6 +151,41 @@ def _quota_exceeded(stage: Stage) -> Answer:
     return stage.put()
 
 
+def _upload(stage: Stage, *bodies: bytes) -> tuple[str, list[dict[str, Any]]]:
+    """Return the path of a multipart upload, and its parts' answers."""
+    wanted = b'{"bucket": "test", "key": "a"}'
+    begun = stage.data_plane.request("POST", "/multipart/", body=wanted)
+    path = begun.headers["Location"]
+    numbered = enumerate(bodies, start=1)
+    parts = [stage.data_plane.put(f"{path}/{n}", body).json() for n, body in numbered]
+    return path, [{"number": p["number"], "etag": p["etag"]} for p in parts]
+
+
+def _complete(stage: Stage, path: str, parts: list[dict[str, Any]]) -> Answer:
+    body = json.dumps({"parts": parts}).encode()
+    return stage.data_plane.request("POST", f"{path}/complete", body=body)
+
+
+def _invalid_part(stage: Stage) -> Answer:
+    path, parts = _upload(stage, b"content")
+    return _complete(stage, path, [{**parts[0], "number": 2}])
+
+
+def _invalid_part_order(stage: Stage) -> Answer:
+    path, parts = _upload(stage, b"one", b"two")
+    return _complete(stage, path, parts[::-1])
+
+
+def _part_too_small(stage: Stage) -> Answer:
+    return _complete(stage, *_upload(stage, b"one", b"two"))
+
+
+def _upload_completed(stage: Stage) -> Answer:
+    path, parts = _upload(stage, b"content")
+    _complete(stage, path, parts)
+    return _complete(stage, path, parts)
+
+
 def _access_denied(stage: Stage) -> Answer:
     stage.data_plane.put("/buckets/test")
     key = make_key(stage.alice, read_only=True)
@@ -217,6 +252,11 @@ PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     ),
     "invalid_argument": lambda s: s.data_plane.get("/objects?limit=0"),
     "invalid_metadata": lambda s: s.put(X_Object_Meta_A="x" * 2049),
+    "invalid_part": _invalid_part,
+    "invalid_part_order": _invalid_part_order,
+    "part_too_small": _part_too_small,
+    "no_such_upload": lambda s: s.data_plane.get("/multipart/unknown"),
+    "upload_completed": _upload_completed,
     "bucket_required": lambda s: s.data_plane.get("/objects?delimiter=/"),
     "digest_mismatch": lambda s: s.put(X_Content_SHA256="0" * 64),
     "incomplete_body": lambda s: s.put(Content_Length="8"),

@@ -8,11 +8,20 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from objects_app.services import jobs, journal, nodes, sessions, sweep
+from objects_app.services import (
+    digests,
+    jobs,
+    journal,
+    nodes,
+    sessions,
+    sweep,
+    uploads,
+)
 from objects_app.services.leadership import Leadership
-from objects_app.services.schedule import Task, run
+from objects_app.services.schedule import Task, beside, run
 
 _PRUNE_SECONDS = 3600.0
+_DIGEST_SECONDS = 60.0
 _JOBS_SECONDS = 1.0
 
 
@@ -35,9 +44,13 @@ class Command(BaseCommand):
         leadership = Leadership(
             node_id=settings.NODE_ID, seconds=settings.LEADER_LEASE_SECONDS, stop=stop
         )
-        tasks = _tasks(lambda: stop.is_set() or not leadership.holds())
+
+        def enough() -> bool:
+            return stop.is_set() or not leadership.holds()
+
         for over in leadership.terms():
-            run(stop=over, tasks=tasks)
+            with beside(stop=over, tasks=_long_tasks(enough)):
+                run(stop=over, tasks=_tasks(enough))
         return "Worker stopped."
 
 
@@ -50,8 +63,19 @@ def _tasks(stop: Callable[[], bool]) -> list[Task]:
             settings.SWEEP_LEASE_SECONDS,
             lambda: sweep.remove_condemned(stop=stop),
         ),
+        Task(
+            "expiry",
+            settings.SWEEP_INTERVAL_SECONDS,
+            lambda: uploads.expire_uploads(stop=stop),
+        ),
         Task("jobs", _JOBS_SECONDS, lambda: jobs.run_next(stop=stop)),
         Task("pruning", _PRUNE_SECONDS, nodes.prune),
         Task("sessions", _PRUNE_SECONDS, sessions.prune),
         Task("ended jobs", _PRUNE_SECONDS, jobs.prune),
+    ]
+
+
+def _long_tasks(stop: Callable[[], bool]) -> list[Task]:
+    return [
+        Task("digests", _DIGEST_SECONDS, lambda: digests.compute_digests(stop=stop)),
     ]
