@@ -59,7 +59,7 @@ def _put(request: HttpRequest) -> HttpResponseBase:
     length = declared_length(request.META)
     limits = upload_limits(request, description.content_type)
     stored = objects.put_object(
-        bucket=_gate(request, bucket, key, conditions),
+        bucket=gate(request, bucket, key, conditions),
         key=key,
         stream=body_stream(request.META),
         length=length,
@@ -92,7 +92,7 @@ def _put(request: HttpRequest) -> HttpResponseBase:
     return answer
 
 
-def _gate(
+def gate(
     request: HttpRequest, bucket: str, key: str, conditions: "Preconditions"
 ) -> "BucketRow | NewBucket":
     """Return the bucket to put into; a condition that fails already spares the body.
