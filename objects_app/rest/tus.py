@@ -26,7 +26,6 @@ from objects_app.rest.routing import View, by_method
 from objects_app.services import buckets, tus
 from objects_app.services.objects import Description
 from objects_app.services.tus_body import Sent
-from objects_app.services.tus_object import user_metadata
 
 if TYPE_CHECKING:
     from objects_app.models import Upload
@@ -75,7 +74,7 @@ def _create(request: HttpRequest) -> HttpResponseBase:
     content_type = pairs.get("filetype") or media_types.guess(key)
     if not media_types.is_media_type(content_type):
         raise InvalidArgument("filetype must be a media type such as text/plain.")
-    check_metadata(user_metadata(pairs))
+    metadata = check_metadata(tus_headers.user_metadata(pairs))
     conditions = write_preconditions(request.headers)
     has_body = declared_length(request.META) != 0
     if has_body:
@@ -87,7 +86,8 @@ def _create(request: HttpRequest) -> HttpResponseBase:
         bucket=bucket,
         key=key,
         length=length,
-        description=Description(content_type, {}, pairs),
+        description=Description(content_type, {}, metadata),
+        said=request.headers["Upload-Metadata"],
         conditions=conditions,
         by=by,
     )
@@ -104,7 +104,7 @@ def _head(request: HttpRequest) -> HttpResponseBase:
     _, upload = _upload(request)
     answer = HttpResponse(headers=_progress(upload))
     answer["Cache-Control"] = "no-store"
-    answer["Upload-Metadata"] = tus_headers.metadata_value(upload.metadata)
+    answer["Upload-Metadata"] = tus.what_was_said(upload)
     if upload.length is None:
         answer["Upload-Defer-Length"] = "1"
     else:

@@ -95,10 +95,13 @@ def upload_metadata(headers: Mapping[str, str]) -> dict[str, str]:
     return pairs
 
 
-def metadata_value(pairs: Mapping[str, str]) -> str:
-    """Return the Upload-Metadata that `upload_metadata` would read as these pairs."""
-    encoded = {n: base64.b64encode(v.encode()).decode() for n, v in pairs.items()}
-    return ",".join(f"{name} {value}".strip() for name, value in encoded.items())
+def user_metadata(pairs: Mapping[str, str]) -> dict[str, str]:
+    """Return what the object keeps of Upload-Metadata: all that has no other meaning.
+
+    `filename` stands for a `key` that is not there.
+    """
+    meant = {"bucket", "filetype", "key", *([] if pairs.get("key") else ["filename"])}
+    return {name: value for name, value in pairs.items() if name not in meant}
 
 
 def upload_checksum(headers: Mapping[str, str]) -> Checksum | None:

@@ -24,6 +24,8 @@ from objects_app.services.tus_object import LastPiece, stored_conditions
 PROTOCOL = Upload.Protocol.TUS
 PIECE_BYTES = 16 * 1024 * 1024
 
+_SAID = "upload_metadata"
+
 
 def create_upload(
     *,
@@ -31,13 +33,14 @@ def create_upload(
     key: str,
     length: int | None,
     description: objects.Description,
+    said: str = "",
     conditions: Preconditions = ANYTHING,
     by: Actor,
 ) -> Upload:
     """Begin an upload of `length` bytes, None while nobody knows.
 
-    `conditions` are decided again when the object is made. Raises NoSuchBucket,
-    QuotaExceeded.
+    `said` is kept to be told again (`what_was_said`). `conditions` are decided again
+    when the object is made. Raises NoSuchBucket, QuotaExceeded.
     """
     if bucket.has_quota:
         quotas.require_room(bucket=bucket, key=key, size=length or 0)
@@ -47,10 +50,16 @@ def create_upload(
         protocol=PROTOCOL,
         description=description,
         tags={},
-        conditions=stored_conditions(conditions),
+        conditions={**stored_conditions(conditions), _SAID: said},
         length=length,
         by=by,
     )
+
+
+def what_was_said(upload: Upload) -> str:
+    """Return what the client said of the upload when it began, as it was sent."""
+    said: str = upload.conditions[_SAID]
+    return said
 
 
 def append(

@@ -1,7 +1,6 @@
 """How a tus upload becomes an object: its last piece and the object, in one
 transaction."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,12 +10,12 @@ from django.db.models.functions import Now
 from objects_app.blobs.backend import BlobBackend
 from objects_app.blobs.ingest import Received
 from objects_app.errors import OffsetMismatch, PreconditionFailed
-from objects_app.models import JournalEntry, Upload, UploadPart
+from objects_app.models import Upload, UploadPart
 from objects_app.queries import sql
 from objects_app.queries.changes import Change, Content, Mark
 from objects_app.queries.plans import Again
 from objects_app.queries.rows import Actor, BucketRow, Preconditions
-from objects_app.services import buckets, changes, objects, uploads
+from objects_app.services import changes, objects, uploads
 
 
 class LastPiece:
@@ -72,30 +71,23 @@ class LastPiece:
                 claim.created_at,
                 seen=wrote,
             )
-        change = changes.change(
-            bucket=buckets.again(self._bucket),
-            key=self._upload.key,
-            operation=JournalEntry.Operation.PUT,
-            what=self._content(),
+        return [self._change()], [self._mark] if self._mark else []
+
+    def _change(self) -> Change:
+        sha256 = self._received.sha256
+        change = uploads.completion(
+            bucket=self._bucket,
+            upload=self._upload,
+            etag=sha256 if self._alone else uploads.composite_etag(self._digests),
+            size=self._offset + self._received.size,
             conditions=_restored(self._upload.conditions),
         )
-        return [change], [self._mark] if self._mark else []
-
-    def _content(self) -> Content:
-        size = self._offset + self._received.size
-        blob_id = self._mark.id if self._mark and self._alone else None
-        sha256 = self._received.sha256 if self._alone else ""
-        return Content(
-            blob_id=blob_id,
-            sha256=sha256,
-            size=size,
-            etag=sha256 or _composite_etag(self._digests),
-            content_type=self._upload.content_type,
-            headers=self._upload.headers,
-            metadata=user_metadata(self._upload.metadata),
-            tags=self._upload.tags,
-            parts_of=None if self._alone else self._upload.pk,
-        )
+        if self._mark and self._alone and isinstance(change.what, Content):
+            blob = change.what._replace(
+                blob_id=self._mark.id, sha256=sha256, parts_of=None
+            )
+            return change._replace(what=blob)
+        return change
 
     def _first(self) -> None:
         """Add the piece to its upload, in the transaction that makes the object."""
@@ -124,20 +116,6 @@ class LastPiece:
         )
 
 
-def user_metadata(pairs: Mapping[str, str]) -> dict[str, str]:
-    """Return what the object keeps of Upload-Metadata: all that has no other meaning.
-
-    `filename` stands for a `key` that is not there.
-    """
-    meant = {"bucket", "filetype", "key" if "key" in pairs else "filename"}
-    return {name: value for name, value in pairs.items() if name not in meant}
-
-
-def _composite_etag(digests: list[str]) -> str:
-    joined = b"".join(bytes.fromhex(digest) for digest in digests)
-    return f"{hashlib.sha256(joined).hexdigest()}-{len(digests)}"
-
-
 def stored_conditions(conditions: Preconditions) -> dict[str, Any]:
     """Return conditions as JSON can hold them."""
     since = conditions.if_unmodified_since
@@ -146,8 +124,8 @@ def stored_conditions(conditions: Preconditions) -> dict[str, Any]:
 
 
 def _restored(stored: Mapping[str, Any]) -> Preconditions:
-    tags = {n: tuple(v) for n, v in stored.items() if n != "if_unmodified_since"}
     since = stored.get("if_unmodified_since")
+    tags = {n: tuple(stored[n]) for n in ("if_match", "if_none_match") if n in stored}
     return Preconditions(
         **tags, if_unmodified_since=datetime.fromisoformat(since) if since else None
     )
