@@ -571,9 +571,10 @@ def test_errors_speak_tus_too(data_plane: DataPlane) -> None:
 
 def test_a_post_may_stand_for_a_patch(data_plane: DataPlane) -> None:
     path = begin(data_plane, 9)
-    override = {"X_HTTP_Method_Override": "PATCH"}
 
-    answer = patch(data_plane, path, 0, TEXT, method="POST", **override)
+    answer = patch(
+        data_plane, path, 0, TEXT, method="POST", X_HTTP_Method_Override="PATCH"
+    )
 
     assert answer.status == 204
     assert data_plane.get(OBJECT).body == TEXT
