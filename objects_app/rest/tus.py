@@ -38,8 +38,6 @@ def _speaking_tus(view: View) -> View:
     def spoken(request: HttpRequest) -> HttpResponseBase:
         answer: HttpResponseBase
         try:
-            if request.method != "OPTIONS":
-                tus_headers.require_version(request.headers)
             answer = view(request)
         except Exception as error:  # noqa: BLE001 as the middleware: log and map
             answer = problems.response(request, error)
@@ -67,6 +65,7 @@ def _offering(*methods: str) -> Callable[[HttpRequest], HttpResponseBase]:
 
 
 def _create(request: HttpRequest) -> HttpResponseBase:
+    tus_headers.require_version(request.headers)
     parameters(request)
     length = tus_headers.length_to_create(request.headers)
     pairs = tus_headers.upload_metadata(request.headers)
@@ -113,13 +112,14 @@ def _head(request: HttpRequest) -> HttpResponseBase:
 
 
 def _patch(request: HttpRequest) -> HttpResponseBase:
-    tus_headers.require_content_type(request.headers)
-    offset = tus_headers.upload_offset(request.headers)
-    length = tus_headers.upload_length(request.headers)
-    sent = _sent(request, offset=offset)
     bucket, upload = _upload(request)
+    tus_headers.require_content_type(request.headers)
     upload = tus.append(
-        upload=upload, bucket=bucket, sent=sent, length=length, by=actor_of(request)
+        upload=upload,
+        bucket=bucket,
+        sent=_sent(request, offset=tus_headers.upload_offset(request.headers)),
+        length=tus_headers.upload_length(request.headers),
+        by=actor_of(request),
     )
     return empty_answer(**_progress(upload))
 
@@ -132,6 +132,7 @@ def _delete(request: HttpRequest) -> HttpResponseBase:
 
 def _upload(request: HttpRequest) -> tuple["BucketRow", "Upload"]:
     """Return the upload of the path and its bucket, for who may write its key."""
+    tus_headers.require_version(request.headers)
     parameters(request)
     upload_id = raw_path(request.META).removeprefix(b"/tus/").decode(errors="replace")
     return policy.upload_for(principal_of(request), upload_id, tus.PROTOCOL)
