@@ -49,7 +49,6 @@ def create_upload(
         key=key,
         protocol=PROTOCOL,
         description=description,
-        tags={},
         conditions={**stored_conditions(conditions), _SAID: said},
         length=length,
         by=by,
