@@ -14,7 +14,7 @@ from objects_app.access import policy
 from objects_app.access.principals import actor_of, principal_of
 from objects_app.errors import InvalidArgument, UnsupportedTusVersion
 from objects_app.http import media_types
-from objects_app.http.bodies import body_stream, declared_length
+from objects_app.http.bodies import KeptStream, body_stream, declared_length
 from objects_app.http.conditions import write_preconditions
 from objects_app.http.metadata import check_metadata
 from objects_app.http.paths import raw_path
@@ -140,7 +140,7 @@ def _upload(request: HttpRequest) -> tuple["BucketRow", "Upload"]:
 
 def _sent(request: HttpRequest, *, offset: int) -> Sent:
     return Sent(
-        stream=body_stream(request.META),
+        stream=body_stream(request.META, KeptStream),
         offset=offset,
         declared=declared_length(request.META),
         checksum=tus_headers.upload_checksum(request.headers),
