@@ -93,22 +93,20 @@ def _create(request: HttpRequest) -> HttpResponseBase:
     if has_body or length == 0:
         sent = _sent(request, offset=0)
         upload = tus.append(upload=upload, bucket=bucket, sent=sent, by=by)
-    answer = HttpResponse(status=201, headers=_progress(upload))
-    answer["Content-Length"] = "0"
-    answer["Location"] = f"/tus/{upload.upload_id}"
-    return answer
+    headers = {"Location": f"/tus/{upload.upload_id}", "Content-Length": "0"}
+    return _answer(upload, status=201, **headers)
 
 
 def _head(request: HttpRequest) -> HttpResponseBase:
     _, upload = _upload(request)
-    answer = HttpResponse(headers=_progress(upload))
-    answer["Cache-Control"] = "no-store"
-    answer["Upload-Metadata"] = tus.what_was_said(upload)
+    headers = {
+        "Cache-Control": "no-store",
+        "Upload-Metadata": tus.what_was_said(upload),
+        "Content-Length": "0",
+    }
     if upload.length is None:
-        answer["Upload-Defer-Length"] = "1"
-    else:
-        answer["Upload-Length"] = str(upload.length)
-    return answer
+        return _answer(upload, **headers, **{"Upload-Defer-Length": "1"})
+    return _answer(upload, **headers, **{"Upload-Length": str(upload.length)})
 
 
 def _patch(request: HttpRequest) -> HttpResponseBase:
@@ -121,7 +119,7 @@ def _patch(request: HttpRequest) -> HttpResponseBase:
         length=tus_headers.upload_length(request.headers),
         by=actor_of(request),
     )
-    return empty_answer(**_progress(upload))
+    return _answer(upload, status=204)
 
 
 def _delete(request: HttpRequest) -> HttpResponseBase:
@@ -158,11 +156,14 @@ def _named(pairs: dict[str, str]) -> tuple[str, str]:
     return pairs["bucket"], check_key(key)
 
 
-def _progress(upload: "Upload") -> dict[str, str]:
-    headers = {"Upload-Offset": str(upload.received)}
+def _answer(upload: "Upload", *, status: int = 200, **headers: str) -> HttpResponseBase:
+    """Return an answer without a body that tells how far the upload is."""
+    answer = HttpResponse(status=status, headers=headers)
+    del answer["Content-Type"]
+    answer["Upload-Offset"] = str(upload.received)
     if upload.expires_at is not None:
-        headers["Upload-Expires"] = http_date(upload.expires_at.timestamp())
-    return headers
+        answer["Upload-Expires"] = http_date(upload.expires_at.timestamp())
+    return answer
 
 
 uploads = _speaking_tus(by_method(POST=_create, OPTIONS=_offering("POST")))
