@@ -87,13 +87,14 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not at run t
 class BucketAdmin(ReadOnlyAdmin):
     """Buckets; their owner may be changed."""
 
-    list_display = ("name", "owner", "visibility", "created_at")
+    list_display = ("name", "owner", "visibility", "versioning", "created_at")
     list_select_related = ("owner",)
     search_fields = ("name__startswith",)
     autocomplete_fields = ("owner",)
     readonly_fields = (
         "name",
         "visibility",
+        "versioning",
         "quota_bytes",
         "quota_objects",
         "created_at",
@@ -106,8 +107,11 @@ class BucketAdmin(ReadOnlyAdmin):
     def save_model(
         self, request: HttpRequest, obj: Bucket, form: Any, change: bool
     ) -> None:
-        """Give it to another owner, and write down who did."""
-        super().save_model(request, obj, form, change)  # the view has a transaction
+        """Give it to another owner, and write down who did.
+
+        Only that: the rest is what it was when the form's row was read.
+        """
+        obj.save(update_fields=["owner"])  # the view has a transaction
         by = Actor(
             label=request.user.get_username(),
             node_id=settings.NODE_ID,
@@ -126,7 +130,17 @@ class BucketAdmin(ReadOnlyAdmin):
 class StoredObjectAdmin(ReadOnlyAdmin):
     """Objects. Search by SHA-256, or by `bucket/key prefix`."""
 
-    list_display = ("key", "bucket", "size", "content_type", "node_id", "created_at")
+    list_display = (
+        "key",
+        "bucket",
+        "version_id",
+        "is_latest",
+        "is_delete_marker",
+        "size",
+        "content_type",
+        "node_id",
+        "created_at",
+    )
     list_select_related = ("bucket",)
     raw_id_fields = ("blob", "bucket")
     search_fields = ("sha256",)

@@ -109,9 +109,22 @@ def test_objects_and_blobs_are_neither_changed_nor_deleted_by_hand(
 def test_a_bucket_can_be_given_to_somebody(chief: Client, alice: User) -> None:
     bucket = Bucket.objects.get()
     url = reverse("admin:objects_app_bucket_change", args=[bucket.pk])
-    chief.post(url, {"owner": alice.pk, "name": "renamed"})
+    chief.post(url, {"owner": alice.pk, "name": "renamed", "versioning": "enabled"})
     bucket.refresh_from_db()
-    assert (bucket.owner, bucket.name) == (alice, "photos")
+    told = (bucket.owner, bucket.name, bucket.versioning)
+    assert told == (alice, "photos", "off")
+
+
+@pytest.mark.usefixtures("stored")
+def test_giving_a_bucket_away_writes_nothing_else_of_it(
+    chief: Client, alice: User
+) -> None:
+    bucket = Bucket.objects.get()
+    url = reverse("admin:objects_app_bucket_change", args=[bucket.pk])
+    with CaptureQueriesContext(connection) as captured:
+        chief.post(url, {"owner": alice.pk})
+    [written] = [q["sql"] for q in captured if q["sql"].startswith('UPDATE "bucket"')]
+    assert "versioning" not in written
 
 
 def test_failed_logins_are_shown_without_what_was_sent_and_cannot_be_changed(

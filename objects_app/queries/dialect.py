@@ -120,6 +120,10 @@ class Dialect(Protocol):
     def moment(self, time: datetime) -> Moment:
         """Return a time as columns are compared with it."""
 
+    def version_at(self) -> str:
+        """Return what to join a key's latest row `o` with to have `v`, its version that
+        began last by %(at)s, if any."""
+
     def position_function(self) -> str:
         """Return the name of the function (text, part) -> 1-based position or 0."""
 

@@ -20,26 +20,15 @@ from objects_app.queries.rows import (
     Span,
 )
 
-_LATEST_BY_THEN = """(
+_OF_THE_MOMENT = """(o.is_latest OR o.superseded_at > %(at)s) AND o.id = coalesce((
   SELECT l.id FROM stored_object l
   WHERE l.bucket_id = b.id AND l.key = %(key)s AND l.is_latest
-    AND l.created_at <= %(at)s)"""
-_OLDER_BY_THEN = """(
+    AND l.created_at <= %(at)s), (
   SELECT h.id FROM stored_object h
-  WHERE h.bucket_id = {bucket} AND h.key = {key} AND NOT h.is_latest
+  WHERE h.bucket_id = b.id AND h.key = %(key)s AND NOT h.is_latest
     AND h.created_at <= %(at)s
-  ORDER BY h.created_at DESC LIMIT 1)"""
+  ORDER BY h.created_at DESC LIMIT 1))"""
 
-_OF_THE_MOMENT = (
-    "o.id = coalesce("
-    f"{_LATEST_BY_THEN}, {_OLDER_BY_THEN.format(bucket='b.id', key='%(key)s')})"
-    " AND (o.is_latest OR o.superseded_at > %(at)s)"
-)
-
-_JOIN = (
-    "JOIN stored_object v ON v.id = CASE WHEN o.created_at <= %(at)s THEN o.id"
-    f" ELSE {_OLDER_BY_THEN.format(bucket='o.bucket_id', key='o.key')} END"
-)
 _SHOWN = "NOT v.is_delete_marker AND (v.is_latest OR v.superseded_at > %(at)s)"
 
 EVERY_KEY = View("o.is_latest")
@@ -64,7 +53,12 @@ class Compared(NamedTuple):
 
 def at(moment: datetime) -> View:
     """Return what listings show as of a moment."""
-    return View(f"o.is_latest AND {_SHOWN}", _JOIN, "v", {"at": sql.moment(moment)})
+    return View(
+        f"o.is_latest AND {_SHOWN}",
+        f"JOIN {sql.version_at()}",
+        "v",
+        {"at": sql.moment(moment)},
+    )
 
 
 def find_version(
@@ -157,7 +151,7 @@ FROM (
   SELECT * FROM stored_object o
   WHERE o.bucket_id = %(bucket_id)s AND {keys} AND o.is_latest
   ORDER BY o.key LIMIT %(limit)s
-) o LEFT {_JOIN} AND {_SHOWN}
+) o LEFT JOIN {sql.version_at()} AND {_SHOWN}
 ORDER BY o.key
 """
     rows = run.rows(

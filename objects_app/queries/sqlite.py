@@ -210,6 +210,20 @@ def moment(time: datetime) -> Moment:
     return in_utc.isoformat(sep=" ", timespec="microseconds")
 
 
+_VERSION_AT = """stored_object v ON v.id = CASE
+  WHEN o.created_at <= %(at)s THEN o.id
+  ELSE (
+    SELECT h.id FROM stored_object h
+    WHERE h.bucket_id = o.bucket_id AND h.key = o.key AND NOT h.is_latest
+      AND h.created_at <= %(at)s
+    ORDER BY h.created_at DESC LIMIT 1) END"""
+
+
+def version_at() -> str:
+    """See Dialect.version_at."""
+    return _VERSION_AT
+
+
 def position_function() -> str:
     """See Dialect.position_function."""
     return "instr"
