@@ -217,7 +217,7 @@ def prune() -> int:
 def _attempt(job: Job) -> int | None:
     """Do one transaction of a job; return how many keys it took, None: not just now."""
     try:
-        return _run(job)
+        return _run_busy(job)
     except (OperationalError, StorageBusy, StorageUnavailable) as error:
         logger.warning("job %s goes on later: %s", job.job_id, first_line(error))
         return None
@@ -231,7 +231,20 @@ def _attempt(job: Job) -> int | None:
     return 0
 
 
-def _run(job: Job) -> int:
+def _run_busy(job: Job) -> int:
+    """Do one transaction; of fewer keys where many are written all the time, and one of
+    them always is between the look at it and its lock."""
+    limit = _CHUNK_KEYS
+    while True:
+        try:
+            return _run(job, limit)
+        except StorageBusy:
+            if limit == 1:
+                raise
+            limit = max(1, limit // 10)
+
+
+def _run(job: Job, limit: int) -> int:
     _require_its_user(job)
     Job.objects.filter(pk=job.pk, state=Job.State.QUEUED).update(
         state=Job.State.RUNNING, started_at=Now()
@@ -240,7 +253,7 @@ def _run(job: Job) -> int:
 
     def draw(draft: Draft) -> None:
         nonlocal step
-        step = PLANNERS[job.kind](draft, _work(job), job.after, _CHUNK_KEYS)
+        step = PLANNERS[job.kind](draft, _work(job), job.after, limit)
         if not step.keys:
             raise _NothingLeft
 

@@ -1,5 +1,6 @@
 """Batches, moves and jobs that race: no deadlock, nothing half, nothing lost."""
 
+import contextlib
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from objects_app.errors import BatchRefused, NoSuchKey, PreconditionFailed
+from objects_app.errors import (
+    BatchRefused,
+    NoSuchKey,
+    PreconditionFailed,
+    StorageBusy,
+)
 from objects_app.models import Job, StoredObject
 from objects_app.queries import reads, sources
 from objects_app.queries.changes import Rewrite
@@ -189,7 +195,8 @@ def test_what_is_put_under_a_key_that_is_moved_away_is_neither_lost_nor_twice(
 
     def move(name: str) -> None:
         key = f"out/{name}{next(moved)}"
-        perform(Move(Source(store.bucket, "in"), Target(store.bucket, key)))
+        with contextlib.suppress(StorageBusy):  # the other one may always be faster
+            perform(Move(Source(store.bucket, "in"), Target(store.bucket, key)))
 
     results = race(
         partial(ending, over, partial(times, 2 * ROUNDS, create)),

@@ -11,7 +11,12 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, transaction
 from django.db.models.functions import Now
 
-from objects_app.errors import InvalidArgument, NoSuchJob, StorageUnavailable
+from objects_app.errors import (
+    InvalidArgument,
+    NoSuchJob,
+    StorageBusy,
+    StorageUnavailable,
+)
 from objects_app.models import Blob, Bucket, Job, StoredObject
 from objects_app.queries import reads, sql
 from objects_app.queries.changes import Rewrite
@@ -271,7 +276,9 @@ def test_a_quota_fails_the_job_where_it_is_reached(bucket: BucketRow) -> None:
     assert "quota" in look(job).problem
 
 
-@pytest.mark.parametrize("error", [OperationalError("gone"), StorageUnavailable("off")])
+@pytest.mark.parametrize(
+    "error", [OperationalError("gone"), StorageUnavailable("off"), StorageBusy("hot")]
+)
 def test_what_cannot_answer_just_now_is_waited_for(
     bucket: BucketRow,
     monkeypatch: pytest.MonkeyPatch,
@@ -291,6 +298,23 @@ def test_what_cannot_answer_just_now_is_waited_for(
     assert (told.levelno, str(error) in told.getMessage()) == (logging.WARNING, True)
     jobs.run_next(stop=go_on)
     assert look(job).state == "done"
+
+
+def test_keys_that_are_written_all_the_time_are_done_one_by_one(
+    bucket: BucketRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make("move", Work(bucket, "p/", bucket, "q/"))
+    real = changes.commit
+
+    def busy(*, prepare: changes.Prepare, **given: Any) -> Any:
+        if len(prepare()[0]) > 2:
+            raise StorageBusy("These keys kept changing.")
+        return real(prepare=prepare, **given)
+
+    monkeypatch.setattr(changes, "commit", busy)
+    jobs.run_next(stop=go_on)
+    assert (look(job).state, look(job).keys_done) == ("done", 10)
+    assert len(keys("q/")) == 10
 
 
 def test_keys_that_come_behind_the_job_are_left_and_those_before_it_done(
