@@ -94,6 +94,7 @@ class BucketAdmin(ReadOnlyAdmin):
     readonly_fields = (
         "name",
         "visibility",
+        "versioning",
         "quota_bytes",
         "quota_objects",
         "created_at",
