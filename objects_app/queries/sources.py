@@ -78,6 +78,18 @@ def extent(*, bucket_id: int, span: Span) -> Extent:
     )
 
 
+def count_keys(*, bucket_id: int, span: Span) -> int:
+    """Count the keys that have any version, deleted ones among them."""
+    keys, bounds = _within(span)
+    return int(
+        run.one(
+            "SELECT count(*) FROM stored_object o"
+            f" WHERE o.bucket_id = %(bucket_id)s AND o.is_latest AND {keys}",
+            {"bucket_id": bucket_id, **bounds},
+        )[0]
+    )
+
+
 def _within(span: Span) -> tuple[str, Mapping[str, Any]]:
     start = f"o.key {'>=' if span.inclusive else '>'} %(after)s"
     if span.end is None:

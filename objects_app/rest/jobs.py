@@ -1,5 +1,6 @@
 """Jobs over REST: how far they are, and to end them."""
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -79,6 +80,8 @@ def _answer(row: JobRow) -> dict[str, Any]:
     }
     if given["to_bucket"] is not None:
         told["to"] = {"bucket": given["to_bucket"], "prefix": given["to_prefix"]}
+    if given["at"]:
+        told["at"] = timestamp(datetime.fromisoformat(given["at"]))
     return told
 
 

@@ -1,6 +1,6 @@
 """Objects over REST: PUT, GET, HEAD, DELETE."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -179,45 +179,35 @@ def _delete(request: HttpRequest) -> HttpResponseBase:
     conditions = write_preconditions(request.headers)
     principal = principal_of(request)
     row = policy.bucket_for(principal, bucket, Action.WRITE, prefix=key)
-    if version is not None:
-        return _delete_version(request, row, key, version, conditions)
-    done = objects.delete_object(
-        bucket=row, key=key, conditions=conditions, by=actor_of(request)
-    )
-    return _deleted(bucket, key, done, removed=not done.is_delete_marker)
-
-
-def _delete_version(
-    request: HttpRequest,
-    bucket: "BucketRow",
-    key: str,
-    version: str,
-    conditions: "Preconditions",
-) -> HttpResponseBase:
+    if version is None:
+        done = objects.delete_object(
+            bucket=row, key=key, conditions=conditions, by=actor_of(request)
+        )
+        return _deleted(row, key, done, named=False)
     if any(condition is not None for condition in conditions):
         raise InvalidArgument(
             "Conditions are about the latest version, and this names one: leave them "
             "out."
         )
     done = objects.delete_version(
-        bucket=bucket, key=key, version_id=version, by=actor_of(request)
+        bucket=row, key=key, version_id=version, by=actor_of(request)
     )
-    return _deleted(bucket.name, key, done, removed=True)
+    return _deleted(row, key, done, named=True)
 
 
 def _deleted(
-    bucket: str, key: str, done: objects.Deletion, *, removed: bool
+    bucket: "BucketRow", key: str, done: objects.Deletion, *, named: bool
 ) -> HttpResponseBase:
     """Say what happened: a version was removed for good, or a delete marker made."""
-    answer = json_answer(
-        {
-            "message": "Delete successful",
-            "path": url_path(bucket, key),
-            "version_id": done.version_id,
-            "is_delete_marker": done.is_delete_marker,
-            "removed": removed,
-        }
-    )
+    told: dict[str, Any] = {
+        "message": "Delete successful",
+        "path": url_path(bucket.name, key),
+    }
+    if named or bucket.versioning != "off":
+        told["version_id"] = done.version_id
+        told["is_delete_marker"] = done.is_delete_marker
+        told["removed"] = named or not done.is_delete_marker
+    answer = json_answer(told)
     answer["X-Version-Id"] = done.version_id
     if done.is_delete_marker:
         answer["X-Delete-Marker"] = "true"

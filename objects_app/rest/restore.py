@@ -12,8 +12,9 @@ from objects_app.http.moments import read_moment
 from objects_app.http.paths import raw_path
 from objects_app.names import check_prefix
 from objects_app.rest.answers import json_answer, parameters, timestamp
+from objects_app.rest.jobs import made_answer
 from objects_app.rest.routing import by_method
-from objects_app.services import restore
+from objects_app.services import jobs, restore
 
 
 class _Wanted(Body):
@@ -29,12 +30,19 @@ def _create(request: HttpRequest) -> HttpResponseBase:
     moment = read_moment("at", wanted.at)
     name = raw_path(request.META).split(b"/")[2].decode(errors="replace")
     bucket = policy.bucket_for(principal_of(request), name, Action.WRITE, prefix=prefix)
+    done: restore.Outcome | jobs.JobRow
     if wanted.dry_run:
         done = restore.preview(bucket=bucket, prefix=prefix, moment=moment)
     else:
-        done = restore.restore(
-            bucket=bucket, prefix=prefix, moment=moment, by=actor_of(request)
+        done = jobs.restore(
+            bucket=bucket,
+            prefix=prefix,
+            moment=moment,
+            user_id=principal_of(request).user_id,
+            by=actor_of(request),
         )
+    if isinstance(done, jobs.JobRow):
+        return made_answer(done)
     answer: dict[str, Any] = {
         "bucket": name,
         "prefix": prefix,

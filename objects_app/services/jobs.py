@@ -35,12 +35,15 @@ from objects_app.errors import (
     first_line,
 )
 from objects_app.models import Job
-from objects_app.queries import reads
+from objects_app.queries import reads, sources
 from objects_app.queries.changes import Rewrite
 from objects_app.queries.rows import Actor, BucketRow
 from objects_app.services import prefixes
+from objects_app.services import restore as restores
 from objects_app.services.drafts import Draft
+from objects_app.services.listing import span_after
 from objects_app.services.prefixes import Planner, Step, TooManyKeys, Work
+from objects_app.services.restore import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +53,6 @@ PAGE_MAX = 1000
 _CHUNK_KEYS = 1000
 _TURN_SECONDS = 10.0
 _UNFINISHED = (Job.State.QUEUED, Job.State.RUNNING)
-
-PLANNERS: dict[str, Planner] = {
-    Job.Kind.COPY: prefixes.plan_copy,
-    Job.Kind.MOVE: prefixes.plan_move,
-    Job.Kind.DELETE: prefixes.plan_delete,
-}
 
 
 class Whose(NamedTuple):
@@ -112,6 +109,25 @@ def perform(*, kind: str, work: Work, user_id: int | None, by: Actor) -> int | J
             kind=kind,
             work=work,
             keys_total=prefixes.measure(work).keys,
+            user_id=user_id,
+            by=by,
+        )
+
+
+def restore(
+    *, bucket: BucketRow, prefix: str, moment: datetime, user_id: int | None, by: Actor
+) -> Outcome | JobRow:
+    """Make a prefix what it was: now, or by a job if more keys change than one
+    transaction takes. Raises what `restore.restore` does."""
+    try:
+        return restores.restore(bucket=bucket, prefix=prefix, moment=moment, by=by)
+    except restores.TooManyKeys:
+        return create(
+            kind=Job.Kind.RESTORE,
+            work=Work(bucket, prefix, at=moment.isoformat()),
+            keys_total=sources.count_keys(
+                bucket_id=bucket.id, span=span_after(prefix, "")
+            ),
             user_id=user_id,
             by=by,
         )
@@ -269,6 +285,27 @@ def _bucket(bucket_id: int | None, name: str) -> BucketRow:
     if row is None or row.id != bucket_id:
         raise NoSuchBucket(f"Bucket {name} was deleted meanwhile.")
     return row
+
+
+def _plan_restore(draft: Draft, work: Work, after: str, limit: int) -> Step:
+    chunk = restores.plan(
+        bucket=work.source,
+        prefix=work.prefix,
+        moment=datetime.fromisoformat(work.at),
+        after=after,
+        limit=limit,
+    )
+    draft.changes += chunk.changes
+    draft.marks += chunk.marks
+    return Step(chunk.looked_at, chunk.last)
+
+
+PLANNERS: dict[str, Planner] = {
+    Job.Kind.COPY: prefixes.plan_copy,
+    Job.Kind.MOVE: prefixes.plan_move,
+    Job.Kind.DELETE: prefixes.plan_delete,
+    Job.Kind.RESTORE: _plan_restore,
+}
 
 
 def _finish(job: Job, state: str, *, problem: str = "") -> None:

@@ -13,6 +13,7 @@ from objects_app.errors import (
     BatchRefused,
     KeyNamedTwice,
     NoSuchKey,
+    NoSuchVersion,
     PreconditionFailed,
     SourceIsTarget,
     StoreError,
@@ -112,8 +113,8 @@ class Done(NamedTuple):
 def perform_one(*, operation: Operation, by: Actor) -> Done:
     """Do it.
 
-    Raises NoSuchBucket, NoSuchKey, SourceIsTarget, PreconditionFailed, QuotaExceeded,
-    BytesMissing, StorageBusy; in each case nothing was changed.
+    Raises NoSuchBucket, NoSuchKey, NoSuchVersion, SourceIsTarget, PreconditionFailed,
+    QuotaExceeded, BytesMissing, StorageBusy; in each case nothing was changed.
     """
     try:
         [done] = perform(operations=[operation], by=by)
@@ -236,11 +237,10 @@ def _unfit(
     """Return why this cannot be copied there, if so."""
     source = operation.source
     if row is None:
-        return NoSuchKey(
-            f"There is no object of the source's key in bucket {source.bucket.name}."
-            if source.version_id is None
-            else f"The source's key in bucket {source.bucket.name} has no such version."
-        )
+        place = f"the source's key in bucket {source.bucket.name}"
+        if source.version_id is None:
+            return NoSuchKey(f"There is no object of {place}.")
+        return NoSuchVersion(f"There is no such version to copy of {place}.")
     if not source.conditions.hold(row):
         return PreconditionFailed("The source is not as the conditions ask for.")
     if _place(source) != _place(operation.target):

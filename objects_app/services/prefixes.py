@@ -13,7 +13,7 @@ from objects_app.errors import (
     PrefixesOverlap,
     StorageBusy,
 )
-from objects_app.names import KEY_MAX_BYTES, check_key, prefix_end
+from objects_app.names import KEY_MAX_BYTES, check_key
 from objects_app.queries import reads, sources
 from objects_app.queries.changes import Failure, Rewrite
 from objects_app.queries.rows import (
@@ -21,12 +21,12 @@ from objects_app.queries.rows import (
     Actor,
     BucketRow,
     Preconditions,
-    Span,
 )
 from objects_app.queries.sources import Extent
 from objects_app.services import buckets, drafts
 from objects_app.services.changes import ChangesRefused
 from objects_app.services.drafts import Draft
+from objects_app.services.listing import span_after
 
 MOST_KEYS = 10_000
 
@@ -36,7 +36,7 @@ _NEW_ONLY = Preconditions(if_none_match=("*",))
 
 class Work(NamedTuple):
     """What is to be done to all keys of a prefix: of `source`, which is the bucket
-    that is changed where there is no `target`."""
+    that is changed where there is no `target`. `at` is a restore's moment, as text."""
 
     source: BucketRow
     prefix: str
@@ -44,6 +44,7 @@ class Work(NamedTuple):
     to_prefix: str = ""
     rewrite: Rewrite | None = None
     new_only: bool = False
+    at: str = ""
 
     def parameters(self) -> dict[str, Any]:
         """Return it as JSON; the buckets are named."""
@@ -54,6 +55,7 @@ class Work(NamedTuple):
             "to_prefix": self.to_prefix,
             "rewrite": self.rewrite and self.rewrite._asdict(),
             "new_only": self.new_only,
+            "at": self.at,
         }
 
 
@@ -138,7 +140,7 @@ def look_up_again(work: Work) -> Work:
 
 def measure(work: Work) -> Extent:
     """Count the keys. Raises InvalidKey if one could not be renamed so."""
-    found = sources.extent(bucket_id=work.source.id, span=span(work.prefix, ""))
+    found = sources.extent(bucket_id=work.source.id, span=span_after(work.prefix, ""))
     added = len(work.to_prefix.encode()) - len(work.prefix.encode())
     fits = found.shortest + added > 0 and found.longest + added <= KEY_MAX_BYTES
     if work.target is not None and found.keys and not fits:
@@ -161,23 +163,18 @@ def plan_move(draft: Draft, work: Work, after: str, limit: int) -> Step:
 
 def plan_delete(draft: Draft, work: Work, after: str, limit: int) -> Step:
     """Do to each key what DELETE does."""
-    keys = span(work.prefix, after)
+    keys = span_after(work.prefix, after)
     found = reads.key_range(bucket=work.source, span=keys, limit=limit)
     for entry in found:
         draft.delete(bucket=work.source, key=entry.key)
     return Step(len(found), found[-1].key if found else "")
 
 
-def span(prefix: str, after: str) -> Span:
-    """Return the keys of a prefix that come after `after`, which is one or ""."""
-    return Span(after or prefix, inclusive=not after, end=prefix_end(prefix))
-
-
 def _transfer(add: Callable[..., None], work: Work, after: str, limit: int) -> Step:
     if work.target is None:
         raise LookupError("there is nowhere to copy to")
     found = sources.in_span(
-        bucket_id=work.source.id, span=span(work.prefix, after), limit=limit
+        bucket_id=work.source.id, span=span_after(work.prefix, after), limit=limit
     )
     for row in found:
         add(

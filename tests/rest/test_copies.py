@@ -261,7 +261,8 @@ def test_too_many_keys_are_answered_with_a_job(
     data_plane: DataPlane, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(prefixes, "MOST_KEYS", 1)
-    members = OLD if path == "/delete" else {"from": OLD, "to": NEW}
+    both: dict[str, Any] = {"from": OLD, "to": NEW}
+    members = OLD if path == "/delete" else both
 
     answer = post(data_plane, path, **members)
 

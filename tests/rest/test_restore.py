@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from objects_app.queries import sql
+from objects_app.services import restore as restore_service
 from tests.client import Answer, DataPlane
 from tests.histories import passed_moment
 from tests.rest.problem import assert_problem
@@ -82,3 +83,17 @@ def test_what_it_does_not_know_is_refused(
 def test_a_prefix_that_no_key_can_have_is_refused(versioned: DataPlane) -> None:
     answer = restore(versioned, at="2026-01-01T00:00:00Z", prefix="x" * 1025)
     assert_problem(answer, 400, "invalid_key")
+
+
+def test_a_restore_of_more_keys_than_a_transaction_takes_is_a_job(
+    versioned: DataPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restore_service, "MOST_KEYS", 1)
+    moment = rfc3339(passed_moment())
+    for key in ("b", "c"):
+        put(versioned, b"new", f"{BUCKET}/objects/{key}")
+    answer = restore(versioned, at=moment)
+    assert answer.status == 202
+    told = answer.json()
+    assert (told["kind"], told["at"], told["keys_total"]) == ("restore", moment, 2)
+    assert versioned.get(answer.headers["Location"]).json() == told

@@ -13,10 +13,11 @@ from django.db.models.functions import Now
 
 from objects_app.errors import InvalidArgument, NoSuchJob, StorageUnavailable
 from objects_app.models import Blob, Bucket, Job, StoredObject
-from objects_app.queries import reads
+from objects_app.queries import reads, sql
 from objects_app.queries.changes import Rewrite
 from objects_app.queries.rows import BucketRow
-from objects_app.services import changes, drafts, jobs, prefixes
+from objects_app.services import buckets, changes, drafts, jobs, prefixes
+from objects_app.services import restore as restores
 from objects_app.services.jobs import JobRow, Whose
 from objects_app.services.prefixes import Work
 from tests.services.store import ACTOR, Store
@@ -43,7 +44,7 @@ def make(
     made = jobs.perform(
         kind=kind,
         work=work,
-        user_id=user and user.pk,
+        user_id=user.pk if user else None,
         by=ACTOR._replace(key_id=key_id),
     )
     assert isinstance(made, JobRow)
@@ -126,7 +127,7 @@ def test_what_a_crash_undid_is_not_counted_as_done(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(drafts.changes, "commit", in_a_transaction(crash))
+        patched.setattr(changes, "commit", in_a_transaction(crash))
         with pytest.raises(KeyboardInterrupt):
             jobs.run_next(stop=go_on)
 
@@ -302,6 +303,51 @@ def test_keys_that_come_behind_the_job_are_left_and_those_before_it_done(
     jobs.run_next(stop=go_on)
     assert keys("p/") == ["p/00"]
     assert "q/99" in keys("q/")
+
+
+@pytest.fixture
+def versioned(store: Store) -> BucketRow:
+    made = store.bucket("versioned")
+    return buckets.change_bucket(
+        bucket=made, changes={"versioning": "enabled"}, by=ACTOR
+    )
+
+
+def test_a_restore_of_many_keys_is_a_job(
+    store: Store, versioned: BucketRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restores, "MOST_KEYS", 2)
+    for key in KEYS:
+        store.put(key, key.encode(), bucket=versioned)
+    moment = sql.clock()
+    for key in KEYS[4:]:
+        store.put(key, b"changed", bucket=versioned)
+    store.put("p/new", bucket=versioned)
+
+    job = jobs.restore(
+        bucket=versioned, prefix="p/", moment=moment, user_id=None, by=ACTOR
+    )
+
+    assert isinstance(job, JobRow)
+    assert (job.kind, job.keys_total) == ("restore", 11)
+    jobs.run_next(stop=go_on)
+    done = look(job)
+    assert (done.state, done.problem, done.keys_done) == ("done", "", 11)
+    assert keys("p/") == KEYS
+    assert {store.read(k, bucket="versioned") for k in KEYS} == {
+        key.encode() for key in KEYS
+    }
+
+
+def test_a_few_keys_are_restored_at_once(store: Store, versioned: BucketRow) -> None:
+    moment = sql.clock()
+    store.put("p/new", bucket=versioned)
+    done = jobs.restore(
+        bucket=versioned, prefix="", moment=moment, user_id=None, by=ACTOR
+    )
+    assert isinstance(done, restores.Outcome)
+    assert done.removed == 1
+    assert not Job.objects.exists()
 
 
 # Whose they are

@@ -9,6 +9,7 @@ from objects_app.errors import (
     KeyNamedTwice,
     NoSuchBucket,
     NoSuchKey,
+    NoSuchVersion,
     PreconditionFailed,
     QuotaExceeded,
     SourceIsTarget,
@@ -190,11 +191,11 @@ def test_a_source_that_is_not_there_is_no_such_key(bucket: BucketRow) -> None:
         one(copy(bucket, "none", "b"))
 
 
-def test_a_version_that_is_not_there_is_no_such_key(
+def test_a_version_that_is_not_there_is_no_such_version(
     store: Store, bucket: BucketRow
 ) -> None:
     store.put("a")
-    with pytest.raises(NoSuchKey):
+    with pytest.raises(NoSuchVersion):
         one(Copy(Source(bucket, "a", "unknown"), Target(bucket, "b")))
 
 
@@ -202,8 +203,8 @@ def test_a_delete_marker_is_nothing_to_copy(store: Store, versioned: BucketRow) 
     store.put("a", bucket=versioned)
     store.delete("a", bucket=versioned)
     marker = StoredObject.objects.get(is_delete_marker=True)
-    for version in (None, marker.version_id):
-        with pytest.raises(NoSuchKey):
+    for version, refusal in ((None, NoSuchKey), (marker.version_id, NoSuchVersion)):
+        with pytest.raises(refusal):
             one(Copy(Source(versioned, "a", version), Target(versioned, "b")))
 
 

@@ -1,7 +1,5 @@
 """Copy, move and delete of all keys of a prefix, in one transaction."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from objects_app.errors import (
@@ -44,7 +42,7 @@ def bucket(store: Store) -> BucketRow:
 
 
 @pytest.fixture
-def few_at_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(prefixes, "MOST_KEYS", len(ODD))
     return len(ODD)
 
