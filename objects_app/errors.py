@@ -101,6 +101,23 @@ class OffsetMismatch(StoreError):
         self.offset = offset
 
 
+class UnsupportedTusVersion(StoreError):
+    """The client speaks another version of tus, or does not say which."""
+
+
+class UnsupportedContentType(StoreError):
+    """The body is of a type that is not taken here."""
+
+
+class ChecksumMismatch(StoreError):
+    """The body is not what Upload-Checksum says; nothing of it was kept."""
+
+
+class ContentUnknown(StoreError):
+    """The caller may read no object with this content: whether others have it is not
+    told."""
+
+
 class InvalidPart(StoreError):
     """A part of the list was never uploaded, or is not what the list says."""
 

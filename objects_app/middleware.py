@@ -13,6 +13,7 @@ from objects_app.access import rates as limits
 from objects_app.access.authentication import authenticate
 from objects_app.access.origins import refuse_foreign_origins
 from objects_app.access.principals import principal_of
+from objects_app.errors import InvalidArgument
 from objects_app.http.pace import Crowded
 from objects_app.http.paths import raw_path
 from objects_app.rest import problems
@@ -21,6 +22,9 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 # Load balancers ask these by address; they tell nothing that needs protection.
 _ANY_HOST = frozenset({"/healthz", "/readyz"})
+
+_OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
+_OVERRIDABLE = frozenset({"PATCH", "DELETE"})
 
 
 def identity(get_response: Handler) -> Handler:
@@ -111,6 +115,27 @@ def problem_responses(get_response: Handler) -> Handler:
             return get_response(request)
         except Exception as error:  # noqa: BLE001 the last one to see it: log and map
             return problems.response(request, error)
+
+    return middleware
+
+
+def method_override(get_response: Handler) -> Handler:
+    """Take a tus POST for the method it stands for: nothing inside knows better.
+
+    So it is authorised, limited and checked for its origin as what it does. Only for
+    methods that some clients cannot send; the answer to a HEAD would be framed wrong.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if request.method == "POST" and _OVERRIDE in request.META:
+            method = request.META[_OVERRIDE]
+            if method not in _OVERRIDABLE or not request.path_info.startswith("/tus/"):
+                raise InvalidArgument(
+                    "X-HTTP-Method-Override makes PATCH or DELETE of a POST to /tus/, "
+                    "and nothing else."
+                )
+            request.method = method
+        return get_response(request)
 
     return middleware
 

@@ -8,6 +8,7 @@ whose server limits how long it waits (`pace`), or whose socket is given a limit
 from typing import Any
 
 from django.conf import settings
+from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.http.errors import ParseException
 
 from objects_app.errors import (
@@ -72,7 +73,38 @@ class BodyStream:
         return data
 
 
-def body_stream(environ: dict[str, Any]) -> BodyStream:
+class KeptStream(BodyStream):
+    """A body of which all that arrives is read, even where it breaks off: only then do
+    reads fail, and the last ones before may give fewer bytes than asked."""
+
+    _rest: bytes | None = None
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes, b"" at the end. Raises as BodyStream's does."""
+        try:
+            return super().read(size)
+        except StoreError:
+            if self._rest is None:
+                self._rest = _arrived(self._source)
+            data, self._rest = self._rest[:size], self._rest[size:]
+            if not data:
+                raise
+            return data
+
+
+def _arrived(source: Any) -> bytes:
+    """Return what gunicorn had read ahead for a read that failed."""
+    reader = getattr(source, "reader", None)
+    if isinstance(reader, LengthReader):
+        return bytes(source.buf.getvalue() + reader.unreader.take_buffered())
+    if isinstance(reader, ChunkedReader):
+        return bytes(source.buf.getvalue() + reader.buf.getvalue())
+    return b""
+
+
+def body_stream(
+    environ: dict[str, Any], kind: type[BodyStream] = BodyStream
+) -> BodyStream:
     """Return the body of the request; reading 1 MiB at a time is quickest.
 
     Raises InvalidArgument where `declared_length` does, and for a chunked body under a
@@ -80,10 +112,10 @@ def body_stream(environ: dict[str, Any]) -> BodyStream:
     """
     length = declared_length(environ)
     if environ.get("wsgi.input_terminated"):
-        return BodyStream(environ["wsgi.input"], None)
+        return kind(environ["wsgi.input"], None)
     if length is None:
         raise InvalidArgument("This server takes no chunked body: send Content-Length.")
-    return BodyStream(environ["wsgi.input"], length)
+    return kind(environ["wsgi.input"], length)
 
 
 def limit_silence(environ: dict[str, Any]) -> None:

@@ -48,6 +48,24 @@ def expected_digests(headers: Mapping[str, str]) -> Expected:
     return Expected(sha256=claims.pop() if claims else None, md5=_md5(headers))
 
 
+def known_content(
+    headers: Mapping[str, str], *, length: int | None, expected: Expected
+) -> str | None:
+    """Return the SHA-256 of content to be stored without a body; None: there is one.
+
+    Raises InvalidArgument for an X-If-Known that is not 1, comes with a body, or
+    without a digest.
+    """
+    value = headers.get("X-If-Known")
+    if value is None:
+        return None
+    if value != "1" or length != 0 or expected.sha256 is None:
+        raise InvalidArgument(
+            "X-If-Known: 1 comes with X-Content-SHA256 and without a body."
+        )
+    return expected.sha256
+
+
 def repr_digest(sha256: str) -> str:
     """Return the value of a Repr-Digest header for a hexadecimal SHA-256."""
     return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"

@@ -109,17 +109,28 @@ def find(
 
 def content_readable(*, blob_id: int, scope: Scope) -> bool:
     """Whether an object that the caller may read has this content."""
-    within, parameters = _in_scope(scope)
-    if scope.only_prefix:
-        within += " AND substr(o.key, 1, length(CAST(%(prefix)s AS text))) = %(prefix)s"
+    within, parameters = _readable_object(scope)
     return bool(
         run.one(
             "SELECT EXISTS (SELECT 1 FROM stored_object o"
             " JOIN bucket b ON b.id = o.bucket_id"
             f" WHERE o.blob_id = %(blob_id)s AND {within})",
-            {"blob_id": blob_id, "prefix": scope.only_prefix, **parameters},
+            {"blob_id": blob_id, **parameters},
         )[0]
     )
+
+
+def readable_blob(*, sha256: str, scope: Scope) -> tuple[int, int] | None:
+    """Return id and size of the blob with this content, if an object that the caller
+    may read has it."""
+    within, parameters = _readable_object(scope)
+    row = run.row(
+        "SELECT l.id, l.size FROM blob l WHERE l.sha256 = %(sha256)s"
+        " AND EXISTS (SELECT 1 FROM stored_object o JOIN bucket b ON b.id = o.bucket_id"
+        f" WHERE o.blob_id = l.id AND {within})",
+        {"sha256": sha256, **parameters},
+    )
+    return (row[0], row[1]) if row else None
 
 
 def buckets(*, scope: Scope) -> list[BucketRow]:
@@ -265,8 +276,20 @@ def _granted(user_id: int | None) -> str:
     return _NOTHING_GRANTED if user_id is None else _GRANTED
 
 
-def _in_scope(scope: Scope) -> tuple[str, dict[str, Any]]:
-    """Return the condition on `b` and its parameters."""
+def _readable_object(scope: Scope) -> tuple[str, dict[str, Any]]:
+    """Return the condition on an object `o` of `b`, and its parameters: in buckets that
+    may be listed whole, or under a prefix that was granted."""
+    granted = "substr(o.key, 1, length(g.prefix)) = g.prefix"
+    within, parameters = _in_scope(scope, granted)
+    if scope.only_prefix:
+        within += " AND substr(o.key, 1, length(CAST(%(prefix)s AS text))) = %(prefix)s"
+    return within, {**parameters, "prefix": scope.only_prefix}
+
+
+def _in_scope(
+    scope: Scope, granted: str = "g.prefix = ''"
+) -> tuple[str, dict[str, Any]]:
+    """Return the condition on `b` and its parameters; `granted` is on a grant `g`."""
     ways = []
     if scope.everything:
         ways.append("1 = 1")
@@ -275,7 +298,7 @@ def _in_scope(scope: Scope) -> tuple[str, dict[str, Any]]:
     if scope.user_id is not None:
         ways.append(
             "b.owner_id = %(user_id)s OR EXISTS (SELECT 1 FROM bucket_grant g"
-            f" WHERE g.bucket_id = b.id AND g.prefix = '' AND {_GRANTED_TO})"
+            f" WHERE g.bucket_id = b.id AND {granted} AND {_GRANTED_TO})"
         )
     within = f"({' OR '.join(ways) or '1 = 0'})"
     if scope.only_bucket:

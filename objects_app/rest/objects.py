@@ -21,6 +21,7 @@ from objects_app.http.conditions import (
     range_applies,
     write_preconditions,
 )
+from objects_app.http.digests import known_content
 from objects_app.http.headers import (
     not_modified_headers,
     object_headers,
@@ -42,7 +43,7 @@ from objects_app.rest.answers import (
 )
 from objects_app.rest.callers import for_caller, upload_limits
 from objects_app.rest.routing import by_method
-from objects_app.services import objects
+from objects_app.services import instant, objects
 
 if TYPE_CHECKING:
     from objects_app.queries.rows import BucketRow, ObjectRow, Preconditions
@@ -56,21 +57,7 @@ def _put(request: HttpRequest) -> HttpResponseBase:
         headers=read_stored_headers(request.headers),
         metadata=read_metadata(request.headers),
     )
-    conditions = write_preconditions(request.headers)
-    length = declared_length(request.META)
-    limits = upload_limits(request, description.content_type)
-    stored = objects.put_object(
-        bucket=_gate(request, bucket, key, conditions),
-        key=key,
-        stream=body_stream(request.META),
-        length=length,
-        limit=limits.most_bytes,
-        expected=limits.expected,
-        description=description,
-        conditions=conditions,
-        readable=policy.readable(principal_of(request)),
-        by=actor_of(request),
-    )
+    stored = _store(request, bucket, key, description)
     answer = json_answer(
         {
             "message": "Upload successful",
@@ -94,7 +81,41 @@ def _put(request: HttpRequest) -> HttpResponseBase:
     return answer
 
 
-def _gate(
+def _store(
+    request: HttpRequest, bucket: str, key: str, description: objects.Description
+) -> objects.StoredResult:
+    """Store the body, or link the content that the request names instead."""
+    conditions = write_preconditions(request.headers)
+    length = declared_length(request.META)
+    limits = upload_limits(request, description.content_type)
+    known = known_content(request.headers, length=length, expected=limits.expected)
+    row = gate(request, bucket, key, conditions)
+    readable = policy.readable(principal_of(request))
+    if known is not None and known != instant.NOTHING:
+        return instant.put_known(
+            bucket=row,
+            key=key,
+            sha256=known,
+            description=description,
+            conditions=conditions,
+            readable=readable,
+            by=actor_of(request),
+        )
+    return objects.put_object(
+        bucket=row,
+        key=key,
+        stream=body_stream(request.META),
+        length=length,
+        limit=limits.most_bytes,
+        expected=limits.expected,
+        description=description,
+        conditions=conditions,
+        readable=readable,
+        by=actor_of(request),
+    )
+
+
+def gate(
     request: HttpRequest, bucket: str, key: str, conditions: "Preconditions"
 ) -> "BucketRow | NewBucket":
     """Return the bucket to put into; a condition that fails already spares the body.

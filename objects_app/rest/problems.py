@@ -80,10 +80,18 @@ TABLE: dict[type[Exception], Problem] = {
     errors.PreconditionFailed: Problem(
         412, "precondition_failed", "Precondition failed"
     ),
+    errors.ContentUnknown: Problem(412, "content_unknown", "Content unknown"),
+    errors.UnsupportedTusVersion: Problem(
+        412, "unsupported_tus_version", "Unsupported tus version"
+    ),
     errors.BodyTooLarge: Problem(413, "body_too_large", "Body too large"),
+    errors.UnsupportedContentType: Problem(
+        415, "unsupported_content_type", "Unsupported content type"
+    ),
     Unsatisfiable: Problem(416, "range_not_satisfiable", "Range not satisfiable"),
     errors.LoginLocked: Problem(429, "login_locked", "Login locked"),
     errors.RateLimited: Problem(429, "rate_limited", "Rate limited"),
+    errors.ChecksumMismatch: Problem(460, "checksum_mismatch", "Checksum mismatch"),
     errors.BytesMissing: Problem(500, "bytes_missing", "Bytes missing"),
     errors.IssuerUnavailable: Problem(
         503, "issuer_unavailable", "Identity provider unavailable"

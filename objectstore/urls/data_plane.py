@@ -20,6 +20,7 @@ from objects_app.rest import (
     restore,
     root,
     tokens,
+    tus,
     versions,
 )
 
@@ -48,5 +49,7 @@ urlpatterns = [
     re_path(r"^auth/token\Z", tokens.token),
     re_path(r"^auth/keys\Z", keys.access_keys),
     re_path(r"^auth/keys/[^/]+\Z", keys.access_key),
+    re_path(r"^tus/\Z", tus.uploads),
+    re_path(r"^tus/[^/]+\Z", tus.upload),
     re_path(r"(?s)^buckets/[^/]*\Z", buckets.bucket),
 ]

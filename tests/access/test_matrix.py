@@ -188,6 +188,12 @@ POST /buckets/photos/restore BACK
                               401  404  403  403  409v 409v 409v 403  409v
 - public                      401  403  403  403  409v 409v 409v 403  409v
 
+POST /tus/ NEW_UPLOAD         401  404  403  403  201  201  201  403  201
+- public                      401  403  403  403  201  201  201  403  201
+HEAD /tus/resumed TUS         401  404u 404u 404u 200  200  200  404u 200
+PATCH /tus/resumed TUS        401  404u 404u 404u 204  204  204  404u 204
+DELETE /tus/resumed TUS       401  404u 404u 404u 204  204  204  404u 204
+
 POST /presign TO_GET          401  404  200  200  200  200  200  200  200
 - public                      401  200  200  200  200  200  200  200  200
 POST /presign TO_PUT          401  404  403  403  200  200  200  403  200
@@ -218,12 +224,27 @@ BODIES = {
 }
 
 
+HEADERS = {
+    "NEW_UPLOAD": {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Length": "9",
+        "Upload-Metadata": "bucket cGhvdG9z,key aW4vbmV3",  # photos, in/new
+    },
+    "TUS": {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+    },
+}
+
+
 class Row(NamedTuple):
     """One endpoint in one kind of bucket, and what each column gets there."""
 
     method: str
     path: str
     body: bytes | None
+    headers: dict[str, str]
     visibility: str
     cells: tuple[str, ...]
 
@@ -241,11 +262,13 @@ def _rows() -> list[Row]:
             continue
         method, path, *name = request.split(" ")
         cells = tuple(found[1].split())
-        body = BODIES[name[0]] if name else None
+        body, headers = None, {}
+        if name:
+            body, headers = BODIES.get(name[0]), HEADERS.get(name[0], {})
         for visibility in ["public-list"] if public else ["private", "public-list"]:
             for each in ["GET", "HEAD"] if method == "GET" else [method]:
                 rows[each, request, visibility] = Row(
-                    each, path, body, visibility, cells
+                    each, path, body, headers, visibility, cells
                 )
     return list(rows.values())
 
@@ -263,13 +286,18 @@ def _wrong(answer: Answer, cell: str, code: str | None) -> str | None:
     return f"{answer.status} {told} instead of {status} {code}"
 
 
-def _begin_upload() -> None:
-    Upload.objects.create(
-        upload_id="begun",
-        bucket=Bucket.objects.get(name=BUCKET),
-        key="in/new",
-        expires_at=Now() + timedelta(hours=1),
-    )
+def _begin_uploads() -> None:
+    """Begin one upload of each kind, of a key that is not there."""
+    for upload_id, protocol in (("begun", "multipart"), ("resumed", "tus")):
+        Upload.objects.create(
+            upload_id=upload_id,
+            protocol=protocol,
+            bucket=Bucket.objects.get(name=BUCKET),
+            key="in/new",
+            length=9,
+            conditions={"upload_metadata": ""},
+            expires_at=Now() + timedelta(hours=1),
+        )
 
 
 def _expected(row: Row) -> dict[str, tuple[str, str | None]]:
@@ -287,11 +315,13 @@ def test_everybody_gets_what_the_table_says(
     data_plane: DataPlane, visibility: str
 ) -> None:
     callers = everybody(data_plane, visibility)
-    _begin_upload()
+    _begin_uploads()
 
     def ask(row: Row, caller: Caller) -> Answer:
         with transaction.atomic():
-            answer = caller.ask(data_plane, row.method, row.path, body=row.body)
+            answer = caller.ask(
+                data_plane, row.method, row.path, body=row.body, headers=row.headers
+            )
             transaction.set_rollback(True)
         return answer
 

@@ -17,6 +17,7 @@ from objects_app.errors import (
 )
 from objects_app.http.bodies import (
     BodyStream,
+    KeptStream,
     body_stream,
     declared_length,
     limit_silence,
@@ -39,7 +40,7 @@ class Connection:
     def hang_up(self) -> None:
         self.client.shutdown(socket.SHUT_WR)
 
-    def receive(self) -> BodyStream:
+    def receive(self, kind: type[BodyStream] = BodyStream) -> BodyStream:
         """Parse a request's head as gunicorn does and return its body."""
         request = next(RequestParser(Config(), self.server, ("127.0.0.1", 1)))
         environ = {
@@ -51,7 +52,7 @@ class Connection:
             prefix = "" if name == "CONTENT-LENGTH" else "HTTP_"
             environ[prefix + name.replace("-", "_")] = value
         limit_silence(environ)
-        return body_stream(environ)
+        return body_stream(environ, kind)
 
 
 @pytest.fixture
@@ -194,3 +195,37 @@ def test_what_the_client_declares(
 def test_framing_that_could_be_misread_is_refused(environ: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument):
         declared_length(environ)
+
+
+# What is kept of a body that breaks off
+
+
+@pytest.mark.parametrize(
+    ("sent", "arrived"),
+    [
+        (b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nHello", b"Hello"),
+        (CHUNKED + b"5\r\nHel", b"Hel"),
+        (CHUNKED + b"5\r\nHello\r\n4\r\n, wo", b"Hello, wo"),
+        (CHUNKED + b"5\r\nHello\r\nzz\r\n", b"Hello"),
+    ],
+)
+def test_what_arrived_of_a_body_may_be_read_before_the_failure(
+    connection: Connection, settings: Settings, sent: bytes, arrived: bytes
+) -> None:
+    settings.BODY_TIMEOUT_SECONDS = 0.1
+    connection.send(sent)
+    stream = connection.receive(KeptStream)
+
+    assert stream.read(MIB) == arrived
+    assert_fails_for_good(stream, StoreError)
+
+
+def test_what_was_read_ahead_for_a_short_read_is_kept_too(
+    connection: Connection, settings: Settings
+) -> None:
+    settings.BODY_TIMEOUT_SECONDS = 0.1
+    connection.send(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nHello")
+    stream = connection.receive(KeptStream)
+
+    assert stream.read(1) + stream.read(MIB) == b"Hello"
+    assert_fails_for_good(stream, BodyStalled)

@@ -24,6 +24,7 @@ from tests.access.people import (
 )
 from tests.blobs.bodies import Failing
 from tests.client import Answer, DataPlane
+from tests.rest import tus_client
 from tests.stored import lose, take_storage_away
 
 PATH = "/buckets/test/objects/a"
@@ -226,6 +227,25 @@ def _too_many_logins(stage: Stage) -> Answer:
         return stage.data_plane.request("POST", "/auth/token", body=login)
 
 
+def _offset_mismatch(stage: Stage) -> Answer:
+    return tus_client.patch(stage.data_plane, _begin(stage), 3, b"x")
+
+
+def _unsupported_content_type(stage: Stage) -> Answer:
+    path = _begin(stage)
+    return tus_client.patch(stage.data_plane, path, 0, b"x", Content_Type="text/plain")
+
+
+def _checksum_mismatch(stage: Stage) -> Answer:
+    other = tus_client.checksum("sha1", b"other")
+    path = _begin(stage)
+    return tus_client.patch(stage.data_plane, path, 0, b"x", Upload_Checksum=other)
+
+
+def _begin(stage: Stage) -> str:
+    return tus_client.begin(stage.data_plane, 9)
+
+
 PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "invalid_bucket_name": lambda s: s.data_plane.put("/buckets/A"),
     "invalid_key": lambda s: s.data_plane.get("/buckets/test/objects/%FF"),
@@ -274,6 +294,13 @@ PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "precondition_failed": lambda s: s.put(If_Match="*"),
     "body_too_large": _body_too_large,
     "quota_exceeded": _quota_exceeded,
+    "checksum_mismatch": _checksum_mismatch,
+    "content_unknown": lambda s: s.data_plane.put(
+        PATH, headers={"X-If-Known": "1", "X-Content-SHA256": "0" * 64}
+    ),
+    "offset_mismatch": _offset_mismatch,
+    "unsupported_content_type": _unsupported_content_type,
+    "unsupported_tus_version": lambda s: s.data_plane.delete("/tus/none"),
     "range_not_satisfiable": _range_not_satisfiable,
     "bytes_missing": _bytes_missing,
     "storage_unavailable": _storage_unavailable,

@@ -53,7 +53,6 @@ OTHERS = {
     "bad_request": "Django raises SuspiciousOperation in parts that are not used here",
     "database_unavailable": "the database has to fail, outside of a test's transaction",
     "issuer_unavailable": "an identity provider has to fail (test_oidc.py)",
-    "offset_mismatch": "an upload through tus has to be elsewhere (test_tus.py)",
     "too_many_uploads": "all slots have to be taken (e2e/test_wire.py)",
     "rate_limited": "the limits are chosen at the start (test_rate_limits.py)",
     "too_many_buckets": "only those who are known are limited (test_quotas.py)",

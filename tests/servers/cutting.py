@@ -10,14 +10,16 @@ _CHUNK = 65536
 
 
 class CuttingProxy:
-    """Passes bytes on, and closes a connection once it has sent `after` of them.
+    """Passes bytes on, and closes a connection once `after` of them have passed.
 
-    As often as `cuts` says, for each time the server has begun to answer.
+    As often as `cuts` says. It counts what the server answers, or what the clients
+    send where `of_requests`.
     """
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target: tuple[str, int], *, of_requests: bool = False) -> None:
         self.cuts = 0
         self.after = 0
+        self._of_requests = of_requests
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
@@ -54,7 +56,8 @@ class CuttingProxy:
             while chunk := source.recv(_CHUNK):
                 target.sendall(chunk)
                 passed += len(chunk)
-                if answers and passed > self.after and self._may_cut():
+                counted = answers is not self._of_requests
+                if counted and passed > self.after and self._may_cut():
                     target.shutdown(socket.SHUT_RDWR)
                     source.shutdown(socket.SHUT_RDWR)
                     return
@@ -66,10 +69,11 @@ class CuttingProxy:
 
 
 @contextmanager
-def cutting_proxy(url: str) -> Iterator[CuttingProxy]:
+def cutting_proxy(url: str, *, of_requests: bool = False) -> Iterator[CuttingProxy]:
     """Yield a proxy to the server at that URL."""
     address = urlsplit(url)
-    proxy = CuttingProxy((address.hostname or "", address.port or 80))
+    target = (address.hostname or "", address.port or 80)
+    proxy = CuttingProxy(target, of_requests=of_requests)
     try:
         yield proxy
     finally:
