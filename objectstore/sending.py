@@ -44,23 +44,35 @@ class Response(wsgi.Response):  # type: ignore[misc] # gunicorn has no types
         super().write_file(respiter)
 
     def sendfile(self, respiter: Any) -> bool:
-        """Send as much of the file as was announced; False where that cannot be."""
+        """Send as much of the file as was announced, or of files one after another;
+        False where that cannot be."""
         file, left = respiter.filelike, self.response_length
         if (
             left is None
             or self.cfg.is_ssl
             or self._omits_body
-            or not (self.can_sendfile() and util.has_fileno(file))
+            or not self.can_sendfile()
         ):
             return False
-        source, offset = file.fileno(), os.lseek(file.fileno(), 0, os.SEEK_CUR)
+        if hasattr(file, "files"):
+            files = file.files()
+        elif util.has_fileno(file):
+            files = [(file.fileno(), left)]
+        else:
+            return False
         self.sock.settimeout(self._limits.silence)  # or sendfile would wait by itself
         try:
-            while left and (sent := self._send_part(source, offset, left)):
-                offset, left = offset + sent, left - sent
+            all(self._send_file(source, count) for source, count in files)
         finally:
             self.sock.setblocking(True)
         return True
+
+    def _send_file(self, source: int, left: int) -> bool:
+        """Send so many bytes from where a file stands; False: it has no more."""
+        offset = os.lseek(source, 0, os.SEEK_CUR)
+        while left and (sent := self._send_part(source, offset, left)):
+            offset, left = offset + sent, left - sent
+        return not left
 
     def close(self) -> None:
         """End the answer, and send a head that had no body."""

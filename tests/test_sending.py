@@ -111,6 +111,45 @@ def test_a_file_that_was_cut_short_ends_early(
     assert ends[0].recv(1000).endswith(b"\r\n\r\n" + bytes(10))
 
 
+class Files:
+    """Several files, given to the sender one after another."""
+
+    def __init__(self, *given: tuple[Any, int]) -> None:
+        self._given = given
+
+    def read(self, size: int, /) -> bytes:
+        raise NotImplementedError
+
+    def files(self) -> Iterator[tuple[int, int]]:
+        for opened, count in self._given:
+            yield opened.fileno(), count
+
+
+def test_several_files_are_sent_one_after_another(
+    ends: Ends, respond: Callable[..., Response], tmp_path: Path
+) -> None:
+    (tmp_path / "one").write_bytes(b"-first-")
+    (tmp_path / "two").write_bytes(b"last-")
+    with (tmp_path / "one").open("rb") as one, (tmp_path / "two").open("rb") as two:
+        one.seek(1)
+        files = Files((one, 5), (two, 4))
+        respond(length=9).write_file(FileWrapper(files))
+
+    assert ends[0].recv(1000).endswith(b"\r\n\r\nfirstlast")
+
+
+def test_none_follows_a_file_that_was_cut_short(
+    ends: Ends, respond: Callable[..., Response], tmp_path: Path
+) -> None:
+    (tmp_path / "one").write_bytes(b"fir")
+    (tmp_path / "two").write_bytes(b"last")
+    with (tmp_path / "one").open("rb") as one, (tmp_path / "two").open("rb") as two:
+        files = Files((one, 5), (two, 4))
+        respond(length=9).write_file(FileWrapper(files))
+
+    assert ends[0].recv(1000).endswith(b"\r\n\r\nfir")
+
+
 def test_what_is_no_file_goes_in_blocks(
     ends: Ends, respond: Callable[..., Response]
 ) -> None:

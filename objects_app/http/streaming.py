@@ -50,13 +50,13 @@ def reader_response(
 ) -> HttpResponseBase:
     """Answer with a reader's `length` bytes, and Content-Length; takes the reader over.
 
-    Small answers are read at once; larger ones leave by sendfile where there is a file,
-    else in blocks, and the reader is closed with the response.
+    Small answers are read at once; larger ones leave by sendfile where they are in
+    files, else in blocks, and the reader is closed with the response.
     """
     complete = {**headers, "Content-Length": str(length)}
     if length <= IN_MEMORY_BYTES:
         with reader:
             return HttpResponse(reader.read(), status=status, headers=complete)
-    if hasattr(reader, "fileno"):
+    if hasattr(reader, "fileno") or hasattr(reader, "files"):
         return _FileResponse(reader, status=status, headers=complete)
     return StreamingHttpResponse(_Blocks(reader), status=status, headers=complete)

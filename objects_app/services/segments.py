@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
 from objects_app.blobs.backend import BlobBackend, BlobReader
+from objects_app.blobs.filesystem import FileReader
 from objects_app.errors import BytesMissing, StorageBusy
 from objects_app.queries.segments import Piece, Version, pieces
 
@@ -17,18 +18,23 @@ Missing = Callable[[str], object]
 class SegmentReader:
     """A BlobReader over pieces of blobs, each opened when the one before it ends.
 
-    The first is opened at once, so that an object which has lost all is not begun.
+    The first is open already, so that an object which has lost all is not begun.
     `missing` is told the digest of any later one that cannot be opened, for by then
     whoever reads can only break off.
     """
 
     def __init__(
-        self, store: BlobBackend, listed: Sequence[Piece], missing: Missing
+        self,
+        store: BlobBackend,
+        listed: Sequence[Piece],
+        first: BlobReader,
+        missing: Missing,
     ) -> None:
         self._store = store
-        self._left = deque(listed)
+        self._left = deque(listed[1:])
         self._missing = missing
-        self._current = self._open()
+        self._current = first
+        self._sha256, _, self._due = listed[0]
 
     def __enter__(self) -> Self:
         return self
@@ -51,18 +57,36 @@ class SegmentReader:
         self._current.close()
 
     def _next(self) -> None:
+        """Go on to the next piece. Raises BytesMissing, StorageUnavailable."""
         self._current.close()
         try:
             if self._due:  # what follows would be sent in the place of what is missing
                 raise BytesMissing(self._sha256)
-            self._current = self._open()
+            piece = self._left.popleft()
+            self._current = _open(self._store, piece)
         except BytesMissing as error:
             self._missing(error.sha256)
             raise
+        self._sha256, _, self._due = piece
 
-    def _open(self) -> BlobReader:
-        self._sha256, start, self._due = self._left.popleft()
-        return self._store.open(self._sha256, start=start, length=self._due)
+
+class FileSegmentReader(SegmentReader):
+    """One whose pieces lie in files, for those who need not read them."""
+
+    _current: FileReader
+
+    def files(self) -> Iterator[tuple[int, int]]:
+        """Yield the descriptor of each file, which stands at its piece's first byte,
+        and how many bytes are to be taken: all of them, before the next is asked for.
+
+        Raises BytesMissing, StorageUnavailable.
+        """
+        while True:
+            count, self._due = self._due, 0
+            yield self._current.fileno(), count
+            if not self._left:
+                return
+            self._next()
 
 
 def open_segments(
@@ -79,10 +103,12 @@ def open_segments(
     looked up: look it up once more.
     """
     listed = _listed(row, start, length)
+    first = _open(store, listed[0])
     if len(listed) == 1:
-        [piece] = listed
-        return store.open(piece.sha256, start=piece.start, length=piece.length)
-    return SegmentReader(store, listed, missing)
+        return first
+    if isinstance(first, FileReader):
+        return FileSegmentReader(store, listed, first, missing)
+    return SegmentReader(store, listed, first, missing)
 
 
 def checked_chunks(*, store: BlobBackend, row: Version) -> Iterator[bytes]:
@@ -113,3 +139,7 @@ def _listed(row: Version, start: int, length: int) -> list[Piece]:
     if found is None:
         raise StorageBusy("The object was overwritten just now: ask again.")
     return found
+
+
+def _open(store: BlobBackend, piece: Piece) -> BlobReader:
+    return store.open(piece.sha256, start=piece.start, length=piece.length)

@@ -4,11 +4,13 @@ import hashlib
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from objects_app.blobs.ingest import Spool
 from objects_app.errors import NoSuchKey
 from objects_app.queries.rows import ANYTHING, Preconditions
 from objects_app.services import backup, dumps, journal, sweep
+from tests.races.soak_parts import assembler
 from tests.races.soak_world import CREATE_ONLY, World
 
 Act = Callable[[random.Random], None]
@@ -180,14 +182,20 @@ def backup_taker(world: World) -> Act:
 
 
 def blobs_needed(path: Path) -> dict[str, int]:
-    """Return the digests, and sizes, that the objects in a backup have."""
+    """Return the digests, and sizes, of all blobs that a backup's rows refer to."""
+    rows: dict[str, list[dict[str, Any]]] = {}
     with dumps.Reader(path) as reader:
-        return {
-            row["sha256"]: row["size"]
-            for batch in reader.batches()
-            if batch.table == "stored_object"
-            for row in (dict(zip(batch.columns, r, strict=True)) for r in batch.rows)
-        }
+        for batch in reader.batches():
+            rows.setdefault(batch.table, []).extend(
+                dict(zip(batch.columns, row, strict=True)) for row in batch.rows
+            )
+    needed = {
+        row["blob_id"]
+        for table in ("stored_object", "segment", "upload_part")
+        for row in rows.get(table, [])
+    }
+    blobs = rows.get("blob", [])
+    return {blob["sha256"]: blob["size"] for blob in blobs if blob["id"] in needed}
 
 
 def everybody(world: World) -> dict[str, Act]:
@@ -196,6 +204,7 @@ def everybody(world: World) -> dict[str, Act]:
         **{f"writer {i}": writer(world) for i in range(4)},
         **{f"owner {i}": owner(world, f"own/{i}") for i in range(2)},
         **{f"keeper {i}": keeper(world, f"kept/{i}") for i in range(3)},
+        **{f"assembler {i}": assembler(world, f"parts/{i}") for i in range(2)},
         **{f"deleter {i}": deleter(world) for i in range(2)},
         **{f"reader {i}": reader(world) for i in range(3)},
         **{f"sweeper {i}": sweeper(world) for i in range(2)},

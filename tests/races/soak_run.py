@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from django.db.models.functions import Now
 from django.test import override_settings
 
-from objects_app.models import Blob, StoredObject
-from objects_app.services import backup, journal, sweep
+from objects_app.models import Blob, Segment, StoredObject, Upload, UploadPart
+from objects_app.services import backup, journal, sweep, uploads
 from tests.races.soak_actors import everybody
 from tests.races.soak_world import World, lost_races, trust, world
 
@@ -17,6 +18,8 @@ QUIET_SECONDS = 60.0
 REPORT_SECONDS = 10.0
 COUNTED = (
     "commits",
+    "completions",
+    "digests",
     "deletes",
     "reads",
     "reads that looked again",
@@ -102,7 +105,7 @@ def read_everything(made: World) -> list[str]:
     """Read every object and compare its bytes and its blob's row."""
     problems = []
     for row in StoredObject.objects.select_related("blob"):
-        if row.blob is None or row.blob.sha256 != row.sha256:
+        if row.blob is not None and row.blob.sha256 != row.sha256:
             problems.append(f"{row.key} refers to the blob of other content")
         before = len(made.losses)
         if made.read(row.key) is None and len(made.losses) == before:
@@ -111,8 +114,13 @@ def read_everything(made: World) -> list[str]:
 
 
 def settle() -> list[str]:
-    """Sweep until nothing is condemned; what crashed sweepers held has its lease."""
+    """Sweep until nothing is condemned; what crashed sweepers held has its lease.
+
+    Uploads that crashed were left behind, and expire before.
+    """
     backup.release()
+    Upload.objects.update(expires_at=Now())
+    uploads.expire_uploads()
     deadline = time.monotonic() + QUIET_SECONDS
     with override_settings(SWEEP_LEASE_SECONDS=1):
         time.sleep(0.25)  # what was claimed last is then old, too
@@ -129,7 +137,12 @@ def compare_blobs(made: World) -> list[str]:
     """Return where rows of blobs, stored files and references disagree."""
     rows = dict(Blob.objects.values_list("sha256", "size"))
     files = {stored.sha256: stored.size for stored in made.store.walk()}
-    wanted = set(StoredObject.objects.values_list("sha256", flat=True))
+    wanted = {
+        sha256
+        for model in (StoredObject, Segment, UploadPart)
+        for sha256 in model.objects.values_list("blob__sha256", flat=True)
+        if sha256
+    }
     problems = [f"{sha256} has a row, no bytes" for sha256 in rows.keys() - files]
     problems += [f"{sha256} has bytes, no row" for sha256 in files.keys() - rows]
     problems += [f"{sha256} is not referred to" for sha256 in rows.keys() - wanted]

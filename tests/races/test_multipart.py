@@ -1,5 +1,6 @@
 """Races over one upload in parts, each with the outcomes that are right."""
 
+import json
 import random
 from functools import partial
 from pathlib import Path
@@ -243,6 +244,34 @@ def test_a_digest_is_written_for_the_version_that_was_read_or_not_at_all(
 
         assert lost(results) == []
         assert present(store) == (b"other" if number % 2 else None)
+    check_rows(store)
+
+
+def test_a_copy_and_a_move_of_what_just_gets_its_digest_are_whole(
+    store: Store, data_plane: DataPlane, settings: Settings
+) -> None:
+    settings.ANONYMOUS_ACCESS = "write"
+
+    def ask(path: str, source: str, target: str) -> int:
+        names = {"from": source, "to": target}
+        body = {end: {"bucket": "test", "key": key} for end, key in names.items()}
+        sent = json.dumps(body).encode()
+        return data_plane.request("POST", path, body=sent).status
+
+    for number in range(ROUNDS):
+        whole = b"first %d, last" % number
+        store.put("whole", whole)
+        for key in ("a", "b"):
+            upload_whole(store, key, b"first %d, " % number, b"last")
+
+        _, *statuses = race(
+            digests.compute_digests,
+            partial(ask, "/copy", "a", "copied"),
+            partial(ask, "/move", "b", "moved"),
+        )
+
+        assert set(statuses) <= {200, 201}
+        assert {store.read(key) for key in ("a", "copied", "moved")} == {whole}
     check_rows(store)
 
 

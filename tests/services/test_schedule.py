@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 
 from objects_app.errors import StorageUnavailable
-from objects_app.services.schedule import Task, run
+from objects_app.services.schedule import Task, beside, run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -80,3 +80,38 @@ def test_nothing_runs_once_it_is_told_to_stop() -> None:
     chore = Chore(stop, last=1)
     run(stop=stop, tasks=[Task("chore", 0.0, chore)])
     assert chore.runs == 0
+
+
+def test_a_long_chore_beside_does_not_keep_the_others_waiting() -> None:
+    stop, begun, ended = (threading.Event() for _ in range(3))
+    chore = Chore(stop, last=3)
+
+    def long() -> None:
+        begun.set()
+        assert stop.wait(60)
+        ended.set()
+
+    with beside(stop=stop, tasks=[Task("long", 3600, long)]):
+        assert begun.wait(60)
+        run(stop=stop, tasks=[Task("chore", 0.001, chore)])
+
+    assert chore.runs == 3
+    assert ended.is_set()
+
+
+def test_a_failure_of_the_others_does_not_wait_for_a_long_chore() -> None:
+    stop, over = threading.Event(), threading.Event()
+
+    def long() -> None:
+        stop.wait(60)
+        over.set()
+
+    with (
+        pytest.raises(ZeroDivisionError),
+        beside(stop=stop, tasks=[Task("long", 3600, long)]),
+    ):
+        raise ZeroDivisionError
+
+    assert not over.is_set()
+    stop.set()
+    assert over.wait(60)

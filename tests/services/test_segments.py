@@ -1,5 +1,6 @@
 """Reading objects made of segments: any range, one blob open at a time."""
 
+import os
 from typing import Any
 
 import pytest
@@ -110,6 +111,18 @@ def test_a_range_within_one_segment_is_a_file_for_sendfile(store: Store) -> None
     with objects.open_bytes(row=look_up(), start=6, length=3) as reader:
         assert hasattr(reader, "fileno")
         assert reader.read() == b"eco"
+
+
+@pytest.mark.files_only
+def test_a_range_over_several_segments_is_files_for_sendfile(store: Store) -> None:
+    upload_whole(store, "a", *BODIES)
+    found = b""
+
+    with objects.open_bytes(row=look_up(), start=2, length=12) as reader:
+        for descriptor, count in reader.files():  # type: ignore[attr-defined]
+            found += os.read(descriptor, count)
+
+    assert found == WHOLE[2:14]
 
 
 def test_the_first_segments_loss_is_known_before_anything_is_read(

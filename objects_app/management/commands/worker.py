@@ -21,7 +21,7 @@ from objects_app.services.leadership import Leadership
 from objects_app.services.schedule import Task, beside, run
 
 _PRUNE_SECONDS = 3600.0
-_DIGEST_SECONDS = 60.0
+_DIGEST_SECONDS = 5.0
 _JOBS_SECONDS = 1.0
 
 
