@@ -57,7 +57,7 @@ class Connection:
 
 def head(method: str, target: str, length: int, headers: str = "") -> bytes:
     """Return a request's head; `headers` are further lines, each with its end."""
-    if method in {"PUT", "POST"}:
+    if length or method in {"PUT", "POST"}:
         headers += f"Content-Length: {length}\r\n"
     return f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n".encode()
 

@@ -14,13 +14,19 @@ from bench.report import Limit, Row, Target
 from bench.scale import Bench
 from bench.servers import Store, store
 
-NAMES = ("list", "delimiter")
+NAMES = ("list", "delimiter", "list-at", "delimiter-at")
 PAGE = 1000
 FOLDERS = 50
 SMALL_KEYS = 1000
 
 # "Cost grows with results, not keys": DESIGN gives no number; this is noise and depth.
 _FLAT = Target("times or less", 1.5)
+_PAST = Target("times or less", 3)
+
+# Every key has a version from each of these hours, and all that is seen at the moment
+# between the last two is history.
+_HOURS = (0, 1, 2)
+_MOMENT = "2026-01-01T01:30:00Z"
 
 _NUMBERS = {
     "postgresql": "(SELECT generate_series(0, %(keys)s::int - 1) AS i) numbers",
@@ -34,6 +40,10 @@ _KEY = {
     " lpad(i::text, 7, '0'))",
     "sqlite": "printf('folder-%02d/%07d', i % {folders}, i)",
 }
+_TIME = {
+    "postgresql": "CAST({text} AS timestamptz)",
+    "sqlite": "{text}",
+}
 _BLOB = (
     "INSERT INTO blob (sha256, size, created_at, verified_at)"
     " VALUES ('0000000000000000000000000000000000000000000000000000000000000000',"
@@ -42,10 +52,13 @@ _BLOB = (
 _OBJECTS = (
     "INSERT INTO stored_object (bucket_id, key, version_id, is_latest,"
     " is_delete_marker, blob_id, sha256, size, etag, content_type, headers, metadata,"
-    " tags, node_id)"
-    " SELECT b.id, {key}, 'null', true, false, blob.id, blob.sha256, 1, blob.sha256,"
-    " 'text/plain', '{{}}', '{{}}', '{{}}', 'bench'"
-    " FROM bucket b, blob, {numbers} WHERE b.name = 'bench'"
+    " tags, node_id, created_at, superseded_at)"
+    " SELECT b.id, {key}, 'v' || version.hour, version.hour = 2, false, blob.id,"
+    " blob.sha256, 1, blob.sha256, 'text/plain', '{{}}', '{{}}', '{{}}', 'bench',"
+    " {begins}, CASE WHEN version.hour < 2 THEN {ends} END"
+    " FROM bucket b, blob, {numbers},"
+    " (SELECT column1 AS hour FROM (VALUES {hours}) AS given) version"
+    " WHERE b.name = 'bench'"
 )
 
 
@@ -58,9 +71,11 @@ def rows(bench: Bench) -> Iterator[list[Row]]:
     with ExitStack() as stack:
         large = stack.enter_context(store(bench.setup))
         small = stack.enter_context(store(bench.setup))
+        past = stack.enter_context(store(bench.setup))
         [insider] = stack.enter_context(children("bench.inside", 1, large.environment))
         _fill(large, bench.scale.keys)
         _fill(small, SMALL_KEYS)
+        _fill(past, bench.scale.keys, hours=_HOURS)
         seconds = bench.scale.seconds / 2
         yield [
             _row(
@@ -76,6 +91,21 @@ def rows(bench: Bench) -> Iterator[list[Row]]:
                 f"Delimiter page, {FOLDERS} folders of {bench.scale.keys:,} keys",
                 (large, small),
                 insider,
+                [""],
+                delimiter="/",
+                seconds=seconds,
+            ),
+            _row_of_the_past(
+                "list-at",
+                f"List page as of a moment, {bench.scale.keys:,} keys x 3 versions",
+                past,
+                _starts(bench.scale.keys),
+                seconds=seconds,
+            ),
+            _row_of_the_past(
+                "delimiter-at",
+                f"Delimiter page as of a moment, {FOLDERS} folders",
+                past,
                 [""],
                 delimiter="/",
                 seconds=seconds,
@@ -133,12 +163,44 @@ def _row(
     )
 
 
-def _fill(target: Store, keys: int) -> None:
+def _row_of_the_past(
+    name: str,
+    title: str,
+    past: Store,
+    starts: list[str],
+    *,
+    delimiter: str = "",
+    seconds: float,
+) -> Row:
+    query = f"/objects?bucket=bench&delimiter={quote(delimiter, safe='')}"
+    today = [f"{query}&start_after={quote(start)}" for start in starts]
+    then = [f"{target}&at={_MOMENT}" for target in today]
+
+    def page(targets: list[str]) -> float:
+        return seconds_each(past.port, targets, seconds) * 1000
+
+    return Row(
+        name=name,
+        title=title,
+        unit="ms",
+        measure=partial(page, then),
+        limits=(Limit("the same page today", partial(page, today), _PAST),),
+        prepare=lambda: (page(then), page(today)),
+    )
+
+
+def _fill(target: Store, keys: int, *, hours: tuple[int, ...] = (2,)) -> None:
     """Insert rows straight into the tables; no bytes belong to them."""
+    target.request("PATCH", "/buckets/bench", b'{"versioning": "enabled"}')
     url = target.environment.get("DATABASE_URL")
     kind = "postgresql" if url else "sqlite"
+    hour = "'2026-01-01 0' || {} || ':00:00.000000'"
     statement = _OBJECTS.format(
-        key=_KEY[kind].format(folders=FOLDERS), numbers=_NUMBERS[kind]
+        key=_KEY[kind].format(folders=FOLDERS),
+        numbers=_NUMBERS[kind],
+        begins=_TIME[kind].format(text=hour.format("version.hour")),
+        ends=_TIME[kind].format(text=hour.format("(version.hour + 1)")),
+        hours=", ".join(f"({number})" for number in hours),
     )
     if url:
         with psycopg.connect(url, autocommit=True) as connection:

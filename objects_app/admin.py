@@ -12,7 +12,7 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
@@ -25,6 +25,7 @@ from objects_app.models import (
     BucketTotals,
     Grant,
     ImportedObject,
+    Job,
     JournalEntry,
     JournalWatermark,
     Lease,
@@ -139,11 +140,18 @@ class StoredObjectAdmin(ReadOnlyAdmin):
         if not term:
             return queryset, False
         if _DIGEST.fullmatch(term.lower()):
-            return queryset.filter(blob__sha256=term.lower()), False
+            return _with_blob(queryset, term.lower()), False
         bucket, _, prefix = search_term.lstrip().partition("/")
         found = queryset.filter(bucket__name=bucket, key__gte=prefix)
         end = prefix_end(prefix)
         return found.filter(key__lt=end) if end is not None else found, False
+
+
+def _with_blob(queryset: QuerySet[Any], sha256: str) -> QuerySet[Any]:
+    """Return the objects that are this blob, and some of those it is a segment of."""
+    segments = Segment.objects.filter(blob__sha256=sha256)
+    parts_of = list(segments.values_list("object_id", flat=True)[:COUNT_LIMIT])
+    return queryset.filter(Q(blob__sha256=sha256) | Q(pk__in=parts_of))
 
 
 @admin.register(Blob)
@@ -202,6 +210,24 @@ class ImportedObjectAdmin(ReadOnlyAdmin):
     list_display = ("source", "source_key", "source_size", "key", "imported_at")
 
 
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    """Jobs, the newest first; `DELETE /jobs/{id}` ends one."""
+
+    list_display = (
+        "job_id",
+        "kind",
+        "state",
+        "user",
+        "keys_done",
+        "keys_total",
+        "created_at",
+        "finished_at",
+    )
+    list_select_related = ("user",)
+    search_fields = ("=job_id", "=user__username")
+
+
 @admin.register(AccessKey)
 class AccessKeyAdmin(ReadOnlyAdmin):
     """Access keys, without their secrets."""
@@ -246,6 +272,44 @@ class AccessAttemptAdmin(ReadOnlyAdmin):
     exclude = ("user_agent", "http_accept", "get_data", "post_data")
 
 
-@admin.register(JournalWatermark, Lease, Segment, SweepHold, Upload, UploadPart)
+@admin.register(Segment)
+class SegmentAdmin(ReadOnlyAdmin):
+    """What objects are made of that came in parts. Search by SHA-256."""
+
+    list_display = ("object", "number", "offset", "size", "blob")
+    list_select_related = ("object", "blob")
+    raw_id_fields = ("object", "blob")
+    search_fields = ("=blob__sha256",)
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnlyAdmin):
+    """Uploads in parts, unfinished and completed."""
+
+    list_display = (
+        "upload_id",
+        "protocol",
+        "bucket",
+        "key",
+        "actor",
+        "created_at",
+        "expires_at",
+        "completed_at",
+    )
+    list_select_related = ("bucket",)
+    search_fields = ("=upload_id", "=bucket__name")
+
+
+@admin.register(UploadPart)
+class UploadPartAdmin(ReadOnlyAdmin):
+    """Parts of unfinished uploads."""
+
+    list_display = ("upload", "number", "size", "sha256", "created_at")
+    list_select_related = ("upload",)
+    raw_id_fields = ("upload", "blob")
+    search_fields = ("=upload__upload_id",)
+
+
+@admin.register(JournalWatermark, Lease, SweepHold)
 class PlainAdmin(ReadOnlyAdmin):
     """Rows that need no more than to be seen."""

@@ -4,6 +4,8 @@ Each message says what the caller can do about it. The doors map the classes to 
 own status and code (`rest/problems.py`).
 """
 
+from collections.abc import Mapping
+
 
 class StoreError(Exception):
     """Base of everything the store refuses; `str()` is meant for the caller."""
@@ -39,7 +41,47 @@ class NoSuchBucket(StoreError):
 
 
 class NoSuchKey(StoreError):
-    """There is no such object, or the caller may not know of it."""
+    """There is no such object, or the caller may not know of it.
+
+    `marker` is the version id of the delete marker that hides it, if one does.
+    """
+
+    def __init__(self, message: str, *, marker: str | None = None) -> None:
+        super().__init__(message)
+        self.marker = marker
+
+
+class NoSuchVersion(StoreError):
+    """The key has no version of that id."""
+
+
+class DeleteMarker(StoreError):
+    """The version of that id is a delete marker, which has no content."""
+
+    def __init__(self, version_id: str) -> None:
+        super().__init__(
+            "This version is a delete marker, with nothing to get: delete it to bring "
+            "back the version before it."
+        )
+        self.version_id = version_id
+
+
+class NotVersioned(StoreError):
+    """The bucket keeps no versions, so that it has no past."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(
+            f"Bucket {bucket} keeps no versions: its owner turns them on with PATCH "
+            f"/buckets/{bucket}."
+        )
+
+
+class VersioningStays(StoreError):
+    """A bucket that has kept versions does not become one without."""
+
+
+class FutureMoment(StoreError):
+    """What will be is not known yet."""
 
 
 class NoSuchUpload(StoreError):
@@ -90,6 +132,10 @@ class PartTooSmall(StoreError):
 
 class NoSuchAccessKey(StoreError):
     """There is no such access key, or the caller may not know of it."""
+
+
+class NoSuchJob(StoreError):
+    """There is no such job, or the caller may not know of it."""
 
 
 class NoSuchGrant(StoreError):
@@ -165,6 +211,28 @@ class RateLimited(StoreError):
 
 class PreconditionFailed(StoreError):
     """If-Match, If-None-Match or If-Unmodified-Since did not hold."""
+
+
+class SourceIsTarget(StoreError):
+    """This would change nothing: it goes to where it is."""
+
+
+class PrefixesOverlap(StoreError):
+    """Keys would be copied over and over, or over others that are still to be."""
+
+
+class KeyNamedTwice(StoreError):
+    """Two operations of a batch name a key, and one of them changes it."""
+
+
+class BatchRefused(StoreError):
+    """Operations of a batch cannot be done, so none was: each one, by its place."""
+
+    def __init__(self, failures: Mapping[int, StoreError]) -> None:
+        super().__init__(
+            f"Nothing was changed: {len(failures)} of the operations cannot be done."
+        )
+        self.failures = failures
 
 
 class DigestMismatch(StoreError):

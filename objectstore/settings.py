@@ -246,6 +246,8 @@ CORS_EXPOSE_HEADERS = [
     "Location",
     "RateLimit",
     "RateLimit-Policy",
+    "X-Version-Id",
+    "X-Delete-Marker",
     "Repr-Digest",
     "Retry-After",
     "Tus-Checksum-Algorithm",

@@ -1,5 +1,6 @@
 """The admin shows every table and changes next to nothing."""
 
+import hashlib
 import re
 
 import pytest
@@ -13,6 +14,8 @@ from django.urls import reverse
 
 from objects_app.models import Blob, Bucket, JournalEntry, StoredObject
 from tests.client import DataPlane
+from tests.services.store import Store
+from tests.services.uploading import upload_whole
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +75,17 @@ def test_objects_are_found_by_bucket_and_prefix_or_by_digest(
 ) -> None:
     page = chief.get(changelist("storedobject", f"?q={term}"))
     assert {row.key for row in page.context["cl"].result_list} == keys
+
+
+@pytest.mark.usefixtures("everybody_may_write")
+def test_objects_made_of_parts_are_found_by_the_digest_of_one(chief: Client) -> None:
+    upload_whole(Store(), "a", b"b")
+
+    page = chief.get(
+        changelist("storedobject", f"?q={hashlib.sha256(b'b').hexdigest()}")
+    )
+
+    assert [row.key for row in page.context["cl"].result_list] == ["a"]
 
 
 @pytest.mark.parametrize("name", [model._meta.model_name for model in MODELS])

@@ -14,6 +14,7 @@ who may not even read cannot tell a bucket or object that is hidden from one tha
 there; only who may read is told that writing is what is missing (AccessDenied).
 """
 
+from datetime import datetime
 from enum import Enum
 from typing import Literal, NoReturn
 
@@ -26,16 +27,21 @@ from objects_app.errors import (
     AccessDenied,
     BucketRequired,
     CredentialsRequired,
+    DeleteMarker,
     NoSuchBucket,
     NoSuchKey,
     NoSuchUpload,
+    NoSuchVersion,
+    NotVersioned,
+    StoreError,
 )
 from objects_app.models import Bucket, Role, Upload
 from objects_app.names import check_bucket_name
-from objects_app.queries import reads
+from objects_app.queries import history, reads
 from objects_app.queries.rows import BucketRow, ObjectRow, Scope
 from objects_app.services import uploads
 from objects_app.services.buckets import NewBucket
+from objects_app.services.jobs import Whose
 
 _READABLE = {Bucket.Visibility.PUBLIC_READ, Bucket.Visibility.PUBLIC_LIST}
 _NOBODY = Scope()
@@ -94,19 +100,25 @@ def object_for_put(
 
 
 def object_for(
-    principal: Principal, bucket: str, key: str
+    principal: Principal,
+    bucket: str,
+    key: str,
+    *,
+    version: str | None = None,
+    at: datetime | None = None,
 ) -> tuple[BucketRow, ObjectRow]:
     """Return a bucket and its object for reading, fetched in one statement.
 
-    Raises InvalidBucketName, CredentialsRequired, NoSuchBucket, NoSuchKey.
+    The object is the latest version of its key, or that of an id, or that of a moment.
+    Raises InvalidBucketName, CredentialsRequired, NoSuchBucket, NoSuchKey; for a
+    version NoSuchVersion, DeleteMarker; for a moment NotVersioned.
     """
-    found, stored = _find_object(principal, bucket, key)
+    found, stored = _find_object(principal, bucket, key, version=version, at=at)
     row = _allow(principal, bucket, found, Action.READ)
-    if stored is None:
-        raise NoSuchKey(
-            f"There is no object of that key in bucket {bucket}: list the bucket with "
-            f"GET /objects?bucket={bucket}."
-        )
+    if at is not None and row.versioning == Bucket.Versioning.OFF:
+        raise NotVersioned(bucket)
+    if stored is None or stored.is_delete_marker:
+        raise _nothing_to_read(row, key, stored, version=version, at=at)
     return row, stored
 
 
@@ -179,6 +191,29 @@ def readable_keys(principal: Principal, prefix: str) -> Scope:
     return readable(principal)
 
 
+def jobs_of(principal: Principal) -> Whose:
+    """Return whose jobs the caller may know of. Raises CredentialsRequired.
+
+    Jobs name keys: an access key with limits of its own sees only those it made.
+    """
+    if principal.user_id is None and anonymous_access(principal) != "write":
+        _require_credentials()
+    limited = bool(principal.only_bucket)
+    return Whose(
+        user_id=principal.user_id,
+        everybody=principal.is_superuser and not limited,
+        key_id=principal.key_id if limited else "",
+    )
+
+
+def jobs_to_cancel(principal: Principal) -> Whose:
+    """As `jobs_of`, for ending them. Raises AccessDenied for a key that only reads."""
+    whose = jobs_of(principal)
+    if principal.read_only:
+        raise AccessDenied("This access key only reads: use another one to cancel.")
+    return whose
+
+
 def known_user(principal: Principal) -> int:
     """Return the caller's user. Raises CredentialsRequired for nobody in particular."""
     if principal.user_id is None or principal.kind == "url":
@@ -245,11 +280,49 @@ def anonymous_access(principal: Principal) -> Literal["none", "read", "write"]:
 
 
 def _find_object(
-    principal: Principal, bucket: str, key: str
+    principal: Principal,
+    bucket: str,
+    key: str,
+    *,
+    version: str | None = None,
+    at: datetime | None = None,
 ) -> tuple[BucketRow | None, ObjectRow | None]:
     if not _within_limits(principal, check_bucket_name(bucket), key):
         return None, None
-    return reads.find_object(bucket, key, user_id=principal.user_id) or (None, None)
+    user_id = principal.user_id
+    if version is not None:
+        found = history.find_version(bucket, key, version, user_id=user_id)
+    elif at is not None:
+        found = history.find_at(bucket, key, at, user_id=user_id)
+    else:
+        found = reads.find_object(bucket, key, user_id=user_id)
+    return found or (None, None)
+
+
+def _nothing_to_read(
+    bucket: BucketRow,
+    key: str,
+    marker: ObjectRow | None,
+    *,
+    version: str | None,
+    at: datetime | None,
+) -> StoreError:
+    """Return why there is nothing of a key that the caller may read."""
+    if version is not None:
+        if marker is not None:
+            return DeleteMarker(version)
+        return NoSuchVersion(
+            "There is no such version of that key: list them with "
+            f"GET /versions?bucket={bucket.name}."
+        )
+    hidden_by = marker.version_id if marker else None
+    if at is None and bucket.versioning != Bucket.Versioning.OFF:
+        hidden_by = history.latest_marker(bucket_id=bucket.id, key=key)
+    return NoSuchKey(
+        f"There {'was then' if at else 'is'} no object of that key in bucket "
+        f"{bucket.name}: list the bucket with GET /objects?bucket={bucket.name}.",
+        marker=hidden_by,
+    )
 
 
 def _within_limits(principal: Principal, bucket: str, prefix: str) -> bool:

@@ -16,7 +16,7 @@ from objects_app.errors import InvalidArgument, InvalidPresigned, PresignedExpir
 
 METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 MAX_SECONDS = 7 * 86_400
-PREFIX = "X-Store-"  # of the names of all its parameters but `key`
+PREFIX = "X-Store-"  # of the names of all its parameters but those of the request
 
 _PURPOSE = "presign"
 _MAX_TEXT_BYTES = 255
@@ -27,7 +27,7 @@ _SHA256 = "[0-9a-f]{64}"
 _NUMBER = "[0-9]{1,19}"
 _TEXT = "[A-Za-z0-9_.~%-]+"
 _QUERY = re.compile(
-    rf"(?P<signed>(?:key={_TEXT}&)?"
+    rf"(?P<signed>(?:key={_TEXT}&)?(?:version={_TEXT}&)?(?:at={_TEXT}&)?"
     rf"X-Store-Expires=(?P<expires>{_NUMBER})"
     rf"&X-Store-User=(?P<user>{_NUMBER})"
     rf"(?:&X-Store-Access-Key=(?P<key_id>{_TEXT}))?"
@@ -74,16 +74,20 @@ def sign(
     sha256: str | None = None,
     filename: str | None = None,
     key: str | None = None,
+    version: str | None = None,
+    at: str | None = None,
 ) -> str:
     """Return the query string that makes a URL of `path` a presigned one.
 
     `path` is the percent-decoded path, as `raw_path` gives it; `key` is for an object
-    whose key goes as `?key=`. `expires_at` is in seconds since 1970, at most 7 days
-    ahead when it is used. Raises InvalidArgument for what no such URL can hold.
+    whose key goes as `?key=`; `version` and `at` are as in any query. `expires_at` is
+    in seconds since 1970, at most 7 days ahead when it is used. Raises InvalidArgument
+    for what no such URL can hold.
     """
     _check_method(method, content_type, max_bytes, sha256, filename)
     _check_text("content_type", content_type)
     _check_text("filename", filename)
+    _check_text("version", version)
     if max_bytes is not None and not 0 <= max_bytes < _MAX_NUMBER:
         raise InvalidArgument("max_bytes is a number of bytes from 0 on.")
     if sha256 is not None and not re.fullmatch(_SHA256, sha256):
@@ -91,6 +95,8 @@ def sign(
     current = derive(_PURPOSE)[0]
     values = {
         "key": key,
+        "version": version,
+        "at": at,
         "X-Store-Expires": expires_at,
         "X-Store-User": issuer.user_id,
         "X-Store-Access-Key": issuer.key_id or None,
@@ -119,10 +125,11 @@ def is_presigned(query_string: str) -> bool:
 
 
 def remaining(query_string: str) -> str:
-    """Return the query without what makes it presigned: `key=` or nothing."""
-    if query_string.startswith("key="):
-        return query_string.partition("&")[0]
-    return ""
+    """Return a query that was read without what makes it presigned.
+
+    No value has a `=` of its own.
+    """
+    return query_string.partition("X-Store-Expires=")[0].rstrip("&")
 
 
 def read(*, method: str, path: bytes, query_string: str, now: float) -> Presigned:

@@ -62,6 +62,7 @@ def object_headers(row: ObjectRow) -> dict[str, str]:
         "Content-Type": row.content_type,
         "ETag": f'"{row.etag}"',
         "Last-Modified": _date(int(row.created_at.timestamp())),
+        "X-Version-Id": row.version_id,
         "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",

@@ -49,7 +49,6 @@ class Migration(migrations.Migration):
                 ('after', objects_app.models.fields.KeyField(default='')),
                 ('keys_total', models.BigIntegerField(default=0)),
                 ('keys_done', models.BigIntegerField(default=0)),
-                ('cancel_requested', models.BooleanField(default=False)),
                 ('problem', models.TextField(default='')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('started_at', models.DateTimeField(editable=False, null=True)),

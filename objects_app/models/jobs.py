@@ -45,7 +45,6 @@ class Job(models.Model):
     after = KeyField(default="")
     keys_total = models.BigIntegerField(default=0)
     keys_done = models.BigIntegerField(default=0)
-    cancel_requested = models.BooleanField(default=False)
     problem = models.TextField(default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     started_at = models.DateTimeField(null=True, editable=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, Protocol
 
 from django.db.models import Model
@@ -113,6 +114,12 @@ class Dialect(Protocol):
         None: no such key, or the bucket has versions.
         """
 
+    def clock(self) -> datetime:
+        """Return the time by the clock that versions are dated by; none is later."""
+
+    def moment(self, time: datetime) -> Moment:
+        """Return a time as columns are compared with it."""
+
     def position_function(self) -> str:
         """Return the name of the function (text, part) -> 1-based position or 0."""
 
@@ -150,6 +157,13 @@ class Upkeep(Protocol):
 
         A blob that is referred to at the moment or later is condemned after it, if
         ever. A hold that stands is the stricter one and stays (`holds.move`).
+        """
+
+    def hold_writers(self) -> None:
+        """Wait for whoever is writing objects; nobody else begins until the transaction
+        that is open ends.
+
+        Raises django.db.OperationalError when that takes too long.
         """
 
     def fold_journal(self) -> int:

@@ -4,6 +4,8 @@ Parameters are cast where the server cannot infer their type: with server-side b
 psycopg sends text as unknown and small integers as smallint.
 """
 
+from datetime import datetime
+
 from objects_app.queries import quotas, run
 from objects_app.queries.postgresql_changes import (
     apply,
@@ -16,17 +18,19 @@ from objects_app.queries.postgresql_objects import (
     commit,
     delete_object,
 )
-from objects_app.queries.rows import Actor, BlobState, BucketRow, Claim
+from objects_app.queries.rows import Actor, BlobState, BucketRow, Claim, Moment
 
 __all__ = [
     "apply",
     "claim",
+    "clock",
     "commit",
     "create_bucket",
     "delete_object",
     "delete_version",
     "lock_keys",
     "mark",
+    "moment",
     "position_function",
 ]
 
@@ -92,6 +96,17 @@ def claim(*, sha256: str, size: int, trust_seconds: int) -> Claim | None:
         return None
     id_, created_at, once_verified, state = row
     return Claim(id_, sha256, created_at, BlobState(state), once_verified)
+
+
+def clock() -> datetime:
+    """See Dialect.clock."""
+    found: datetime = run.one("SELECT clock_timestamp()")[0]
+    return found
+
+
+def moment(time: datetime) -> Moment:
+    """See Dialect.moment."""
+    return time
 
 
 def position_function() -> str:

@@ -155,6 +155,15 @@ def hold_sweep(*, backup: str) -> tuple[Moment, bool]:
     return moment, new == 1
 
 
+_WRITERS_LOCK_MS = 5000
+
+
+def hold_writers() -> None:
+    """See Upkeep.hold_writers. Reading goes on."""
+    run.changed(f"SET LOCAL lock_timeout = {_WRITERS_LOCK_MS}")
+    run.changed("LOCK TABLE stored_object IN SHARE ROW EXCLUSIVE MODE")
+
+
 _WATERMARK = "coalesce((SELECT position FROM journal_watermark WHERE id = 1), 0)"
 
 # Rows below xmin are settled: committed and in this snapshot, or rolled back.

@@ -1,8 +1,8 @@
 """What the data plane only reads: the same text on both databases."""
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from objects_app.names import after_prefix
 from objects_app.queries import quotas, run, sql, upkeep
@@ -35,12 +35,34 @@ _GRANTED = f"""CASE WHEN b.owner_id = %(user_id)s THEN 3 ELSE coalesce((
 _NOTHING_GRANTED = "0"
 _OBJECT = (
     "o.id, o.bucket_id, o.key, o.version_id, o.blob_id, o.sha256, o.size, o.etag,"
-    " o.content_type, o.headers, o.metadata, o.tags, o.node_id, o.created_at"
+    " o.content_type, o.headers, o.metadata, o.tags, o.node_id, o.created_at,"
+    " o.is_delete_marker"
 )
 _LATEST = "o.is_latest AND NOT o.is_delete_marker"
 _LISTED = (
-    "o.size, o.etag, o.sha256, o.content_type, o.version_id, o.created_at, o.node_id"
+    "size",
+    "etag",
+    "sha256",
+    "content_type",
+    "version_id",
+    "created_at",
+    "node_id",
 )
+
+
+class View(NamedTuple):
+    """Which version of a key a listing shows, in SQL beside the key's latest row `o`.
+
+    `join` finds it, under the name `shown`; `visible` is when there is one to show.
+    """
+
+    visible: str
+    join: str = ""
+    shown: str = "o"
+    parameters: Mapping[str, Any] = {}
+
+
+TODAY = View(_LATEST)
 
 
 def find_bucket(
@@ -60,17 +82,29 @@ def find_object(
 ) -> tuple[BucketRow, ObjectRow | None] | None:
     """Return a bucket, with the user's role for that key, and its latest object of it,
     in one statement."""
+    return find(bucket, key, user_id=user_id, which=_LATEST, parameters={})
+
+
+def find(
+    bucket: str,
+    key: str,
+    *,
+    user_id: int | None,
+    which: str,
+    parameters: Mapping[str, Any],
+) -> tuple[BucketRow, ObjectRow | None] | None:
+    """As `find_object`, of the version `o` that a condition chooses."""
     row = run.row(
         f"SELECT {_BUCKET}, {_granted(user_id)}, {_OBJECT}"
         " FROM bucket b LEFT JOIN stored_object o"
-        f" ON o.bucket_id = b.id AND o.key = %(key)s AND {_LATEST}"
+        f" ON o.bucket_id = b.id AND o.key = %(key)s AND {which}"
         " WHERE b.name = %(bucket)s",
-        {"bucket": bucket, "key": key, "user_id": user_id},
+        {"bucket": bucket, "key": key, "user_id": user_id, **parameters},
     )
     if row is None:
         return None
     bucket_row, object_row = row[:_BUCKET_COLUMNS], row[_BUCKET_COLUMNS:]
-    found = _object(object_row) if object_row[0] is not None else None
+    found = to_object(object_row) if object_row[0] is not None else None
     return _bucket(bucket_row), found
 
 
@@ -133,7 +167,7 @@ def buckets_with_keys(
 ) -> list[BucketRow]:
     """Return the caller's buckets from name `first` on that have a key in the span."""
     within, parameters = _in_scope(scope)
-    keys, bounds = _within(span)
+    keys, bounds = keys_in(span)
     return [
         _bucket(row)
         for row in run.rows(
@@ -174,33 +208,42 @@ def owned(user_id: int) -> Owned:
     return Owned._make(run.one(statement, {"user_id": user_id}))
 
 
-def key_range(*, bucket: BucketRow, span: Span, limit: int) -> list[ListedEntry]:
+def key_range(
+    *, bucket: BucketRow, span: Span, limit: int, view: View = TODAY
+) -> list[ListedEntry]:
     """Return the objects of a span of keys, by one range scan."""
-    keys, bounds = _within(span)
+    keys, bounds = keys_in(span)
     return [
-        _listed(bucket.name, row)
+        to_listed(bucket.name, row)
         for row in run.rows(
-            f"SELECT o.key, {_LISTED} FROM stored_object o"
-            f" WHERE o.bucket_id = %(bucket_id)s AND {_LATEST} AND {keys}"
+            f"SELECT o.key, {listed(view.shown)} FROM stored_object o {view.join}"
+            f" WHERE o.bucket_id = %(bucket_id)s AND {view.visible} AND {keys}"
             " ORDER BY o.key LIMIT %(limit)s",
-            {"bucket_id": bucket.id, "limit": limit, **bounds},
+            {"bucket_id": bucket.id, "limit": limit, **bounds, **view.parameters},
         )
     ]
 
 
 def loose_scan(
-    *, bucket: BucketRow, prefix: str, delimiter: str, span: Span, limit: int
+    *,
+    bucket: BucketRow,
+    prefix: str,
+    delimiter: str,
+    span: Span,
+    limit: int,
+    view: View = TODAY,
 ) -> list[ListedEntry]:
     """Return objects and common prefixes, jumping over the keys under each prefix.
 
     The cost grows with the results, not the keys: from each key the index is entered
     anew after all that share its prefix (`tail` sorts after every key's rest).
     """
-    keys, bounds = _within(span)
+    keys, bounds = keys_in(span)
     position = f"{sql.position_function()}(substr(step.key, %(rest)s), %(delimiter)s)"
     jump = f"substr(step.key, 1, {position} + %(through)s)"
-    candidates = f"""SELECT o.key FROM stored_object o
-      WHERE o.bucket_id = %(bucket_id)s AND {_LATEST}"""
+    seen = f"""FROM stored_object o {view.join}
+      WHERE o.bucket_id = %(bucket_id)s AND {view.visible}"""
+    candidates = f"SELECT o.key {seen}"
     end = " AND o.key < %(end)s" if span.end is not None else ""
     statement = f"""
 WITH RECURSIVE step(key, number) AS (
@@ -211,14 +254,14 @@ WITH RECURSIVE step(key, number) AS (
     ORDER BY o.key LIMIT 1), step.number + 1
   FROM step WHERE step.key IS NOT NULL AND step.number < %(limit)s
 )
-SELECT CASE WHEN {position} > 0 THEN {jump} END, step.key, {_LISTED}
-FROM step LEFT JOIN stored_object o ON o.id = CASE WHEN {position} = 0 THEN (
-  SELECT o.id FROM stored_object o
-  WHERE o.bucket_id = %(bucket_id)s AND o.key = step.key AND {_LATEST}) END
+SELECT CASE WHEN {position} > 0 THEN {jump} END, step.key, {listed("found")}
+FROM step LEFT JOIN stored_object found ON found.id = CASE WHEN {position} = 0 THEN (
+  SELECT {view.shown}.id {seen} AND o.key = step.key) END
 WHERE step.key IS NOT NULL ORDER BY step.number
 """
     parameters = {
         **bounds,
+        **view.parameters,
         "bucket_id": bucket.id,
         "delimiter": delimiter,
         "rest": len(prefix) + 1,
@@ -230,12 +273,13 @@ WHERE step.key IS NOT NULL ORDER BY step.number
     return [
         ListedEntry.common_prefix(bucket.name, row[0])
         if row[0] is not None
-        else _listed(bucket.name, row[1:])
+        else to_listed(bucket.name, row[1:])
         for row in rows
     ]
 
 
-def _within(span: Span) -> tuple[str, dict[str, Any]]:
+def keys_in(span: Span) -> tuple[str, dict[str, Any]]:
+    """Return the condition that `o.key` is in the span, and its parameters."""
     bound = ">=" if span.inclusive else ">"
     if span.end is None:
         return f"o.key {bound} %(after)s", {"after": span.after}
@@ -284,12 +328,21 @@ def _bucket(row: Sequence[Any]) -> BucketRow:
     return BucketRow._make((*plain, aware(created_at), bool(has_quota), granted))
 
 
-def _object(row: Sequence[Any]) -> ObjectRow:
-    *plain, headers, metadata, tags, node_id, created_at = row
+def listed(name: str) -> str:
+    """Return the columns of a row of that name, as `to_listed` takes them after the
+    key."""
+    return ", ".join(f"{name}.{column}" for column in _LISTED)
+
+
+def to_object(row: Sequence[Any]) -> ObjectRow:
+    """Return a row of the columns of an ObjectRow as what it stands for."""
+    *plain, headers, metadata, tags, node_id, created_at, is_marker = row
     parsed = json.loads(headers), json.loads(metadata), json.loads(tags)
-    return ObjectRow._make((*plain, *parsed, node_id, aware(created_at)))
+    last = node_id, aware(created_at), bool(is_marker)
+    return ObjectRow._make((*plain, *parsed, *last))
 
 
-def _listed(bucket: str, row: Sequence[Any]) -> ListedEntry:
+def to_listed(bucket: str, row: Sequence[Any]) -> ListedEntry:
+    """Return a key with the columns of `listed` as a line of a listing."""
     *plain, created_at, node_id = row
     return ListedEntry._make((False, bucket, *plain, aware(created_at), node_id))

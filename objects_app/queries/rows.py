@@ -55,7 +55,8 @@ class BucketRow(NamedTuple):
 class ObjectRow(NamedTuple):
     """A version of a key, complete: GET of one that is one blob needs nothing else.
 
-    Without `blob_id` its bytes are its segments'; `sha256` is "" while not computed.
+    Without `blob_id` its bytes are its segments', or it is a delete marker, which has
+    none; `sha256` is "" while not computed.
     """
 
     id: int
@@ -72,6 +73,7 @@ class ObjectRow(NamedTuple):
     tags: dict[str, str]
     node_id: str
     created_at: datetime
+    is_delete_marker: bool = False
 
 
 class ListedEntry(NamedTuple):
@@ -92,6 +94,14 @@ class ListedEntry(NamedTuple):
     def common_prefix(cls, bucket: str, prefix: str) -> Self:
         """Return the line that stands for all keys under `prefix`."""
         return cls(True, bucket, prefix, 0, "", "", "", "", _NEVER, "")
+
+
+class ListedVersion(NamedTuple):
+    """One line of a listing of versions: a version, or a common prefix."""
+
+    entry: ListedEntry
+    is_latest: bool = False
+    is_delete_marker: bool = False
 
 
 class BlobState(StrEnum):

@@ -6,7 +6,7 @@ percent sign, because every statement is run with parameters.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 
@@ -21,6 +21,7 @@ from objects_app.queries.rows import (
     Claim,
     Committed,
     Deleted,
+    Moment,
     NewObject,
     Preconditions,
 )
@@ -195,6 +196,18 @@ def delete_object(
     if isinstance(done, Refused) and done.failures[0] is Failure.PRECONDITION:
         return Deleted(removed=False)
     return Deleted(removed=True) if isinstance(done, list) else None
+
+
+def clock() -> datetime:
+    """See Dialect.clock. It ticks in milliseconds: this is the end of the present one,
+    as versions of one key that share it follow each other within."""
+    return aware(run.one(f"SELECT {NOW}")[0]) + timedelta(microseconds=999)
+
+
+def moment(time: datetime) -> Moment:
+    """See Dialect.moment."""
+    in_utc = time.astimezone(UTC).replace(tzinfo=None)
+    return in_utc.isoformat(sep=" ", timespec="microseconds")
 
 
 def position_function() -> str:

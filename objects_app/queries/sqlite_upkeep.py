@@ -134,6 +134,10 @@ def hold_sweep(*, backup: str) -> tuple[Moment, bool]:
     return moment, new == 1
 
 
+def hold_writers() -> None:
+    """See Upkeep.hold_writers. The transaction is the lock."""
+
+
 _MOVE_WATERMARK = (
     "INSERT INTO journal_watermark (id, position)"
     " SELECT 1, coalesce(max(id), 0) FROM journal_entry WHERE true"

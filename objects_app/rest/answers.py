@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest, HttpResponse
 
 from objects_app.errors import InvalidArgument
+from objects_app.http.moments import read_moment
 from objects_app.http.paths import query
 
 if TYPE_CHECKING:
     from objects_app.queries.rows import BucketRow
-
-_MOST_DIGITS = 9
 
 
 def json_answer(data: dict[str, Any], *, status: int = 200) -> HttpResponse:
@@ -54,6 +53,7 @@ def bucket_answer(bucket: "BucketRow") -> dict[str, Any]:
         "name": bucket.name,
         "created_at": timestamp(bucket.created_at),
         "visibility": bucket.visibility,
+        "versioning": bucket.versioning,
     }
 
 
@@ -72,16 +72,6 @@ def parameters(request: HttpRequest, *known: str) -> dict[str, str]:
     return {name: value for name, value in sent.items() if value}
 
 
-def page_limit(sent: Mapping[str, str], most: int) -> int:
-    """Return how many entries a page shall have: `limit`, or the most there may be.
-
-    Raises InvalidArgument for what is no number from 1 to that.
-    """
-    text = sent.get("limit")
-    if text is None:
-        return most
-    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
-        limit = int(text)
-        if 1 <= limit <= most:
-            return limit
-    raise InvalidArgument(f"limit is a number from 1 to {most}.")
+def moment(sent: Mapping[str, str], name: str) -> datetime | None:
+    """Return the time that a parameter stands for. Raises InvalidArgument."""
+    return read_moment(name, sent[name]) if name in sent else None

@@ -22,6 +22,7 @@ from objects_app.services import buckets, quotas
 
 class _Changes(Body):
     visibility: Literal["private", "public-read", "public-list"] = "private"
+    versioning: Literal["off", "enabled", "suspended"] = "off"
     quota_bytes: int | None = Field(None, ge=0, lt=2**63)
     quota_objects: int | None = Field(None, ge=0, lt=2**63)
 

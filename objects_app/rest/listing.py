@@ -7,20 +7,22 @@ from django.http import HttpRequest, HttpResponseBase
 from objects_app.access import policy
 from objects_app.access.policy import Action
 from objects_app.access.principals import principal_of
-from objects_app.errors import BucketRequired
-from objects_app.rest.answers import json_answer, page_limit, parameters, timestamp
+from objects_app.errors import BucketRequired, InvalidArgument
+from objects_app.rest.answers import json_answer, moment, parameters, timestamp
 from objects_app.rest.routing import by_method
 from objects_app.services import listing
 
 if TYPE_CHECKING:
     from objects_app.queries.rows import ListedEntry
 
-_PARAMETERS = ("bucket", "prefix", "delimiter", "start_after", "limit", "cursor")
+_OF_ONE_BUCKET = ("delimiter", "start_after", "at")
+_PARAMETERS = ("bucket", "prefix", *_OF_ONE_BUCKET, "limit", "cursor")
+_MOST_DIGITS = 9
 
 
 def _list(request: HttpRequest) -> HttpResponseBase:
     sent = parameters(request, *_PARAMETERS)
-    limit = page_limit(sent, listing.PAGE_MAX)
+    limit = page_size(sent.get("limit"))
     principal = principal_of(request)
     prefix = sent.get("prefix", "")
     if "bucket" in sent:
@@ -33,9 +35,10 @@ def _list(request: HttpRequest) -> HttpResponseBase:
             start_after=sent.get("start_after", ""),
             cursor=sent.get("cursor"),
             limit=limit,
+            at=moment(sent, "at"),
         )
     else:
-        for name in ("delimiter", "start_after"):
+        for name in _OF_ONE_BUCKET:
             if name in sent:
                 raise BucketRequired(f"Name a bucket to list with {name}.")
         page = listing.list_everything(
@@ -46,14 +49,26 @@ def _list(request: HttpRequest) -> HttpResponseBase:
         )
     return json_answer(
         {
-            "objects": [_object(e) for e in page.entries if not e.is_prefix],
+            "objects": [object_answer(e) for e in page.entries if not e.is_prefix],
             "prefixes": [e.key for e in page.entries if e.is_prefix],
             "next_cursor": page.next_cursor,
         }
     )
 
 
-def _object(entry: "ListedEntry") -> dict[str, Any]:
+def page_size(text: str | None) -> int:
+    """Return how many entries a page may have. Raises InvalidArgument."""
+    if text is None:
+        return listing.PAGE_MAX
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+        limit = int(text)
+        if 1 <= limit <= listing.PAGE_MAX:
+            return limit
+    raise InvalidArgument(f"limit is a number from 1 to {listing.PAGE_MAX}.")
+
+
+def object_answer(entry: "ListedEntry") -> dict[str, Any]:
+    """Return an object's line of a listing."""
     return {
         "bucket": entry.bucket,
         "key": entry.key,

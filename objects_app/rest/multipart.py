@@ -21,10 +21,10 @@ from objects_app.names import check_key
 from objects_app.rest.answers import (
     empty_answer,
     json_answer,
-    page_limit,
     parameters,
     timestamp,
 )
+from objects_app.rest.listing import page_size
 from objects_app.rest.routing import by_method
 from objects_app.services import multipart, objects, upload_listing, uploads
 
@@ -108,7 +108,7 @@ def _list(request: HttpRequest) -> HttpResponseBase:
         bucket=bucket,
         prefix=prefix,
         cursor=sent.get("cursor"),
-        limit=page_limit(sent, upload_listing.PAGE_MAX),
+        limit=page_size(sent.get("limit")),
     )
     return json_answer(
         {
@@ -124,7 +124,7 @@ def _describe(request: HttpRequest) -> HttpResponseBase:
     page = upload_listing.list_parts(
         upload=upload,
         cursor=sent.get("cursor"),
-        limit=page_limit(sent, upload_listing.PAGE_MAX),
+        limit=page_size(sent.get("limit")),
     )
     completed = upload.completed_at
     return json_answer(

@@ -1,6 +1,6 @@
 """Objects over REST: PUT, GET, HEAD, DELETE."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -30,6 +30,7 @@ from objects_app.http.headers import (
 )
 from objects_app.http.media_types import content_type
 from objects_app.http.metadata import read_metadata
+from objects_app.http.moments import read_moment
 from objects_app.http.paths import object_path, query, raw_path, url_path
 from objects_app.http.ranges import parse_range
 from objects_app.http.redirects import may_redirect, redirect_response
@@ -76,6 +77,7 @@ def _put(request: HttpRequest) -> HttpResponseBase:
         status=200 if stored.replaced else 201,
     )
     answer["ETag"] = f'"{stored.etag}"'
+    answer["X-Version-Id"] = stored.version_id
     return answer
 
 
@@ -193,26 +195,74 @@ def _conditional(request: HttpRequest, row: "ObjectRow") -> HttpResponse | None:
 
 
 def _delete(request: HttpRequest) -> HttpResponseBase:
-    bucket, key = _names_to_change(request)
+    bucket, key = _names_to_change(request, "version")
+    version = _chosen(request, "version")
     conditions = write_preconditions(request.headers)
     principal = principal_of(request)
     row = policy.bucket_for(principal, bucket, Action.WRITE, prefix=key)
-    objects.delete_object(
-        bucket=row, key=key, conditions=conditions, by=actor_of(request)
+    if version is None:
+        done = objects.delete_object(
+            bucket=row, key=key, conditions=conditions, by=actor_of(request)
+        )
+        return _deleted(row, key, done, named=False)
+    if any(condition is not None for condition in conditions):
+        raise InvalidArgument(
+            "Conditions are about the latest version, and this names one: leave them "
+            "out."
+        )
+    done = objects.delete_version(
+        bucket=row, key=key, version_id=version, by=actor_of(request)
     )
-    return json_answer({"message": "Delete successful", "path": url_path(bucket, key)})
+    return _deleted(row, key, done, named=True)
+
+
+def _deleted(
+    bucket: "BucketRow", key: str, done: objects.Deletion, *, named: bool
+) -> HttpResponseBase:
+    """Say what happened: a version was removed for good, or a delete marker made."""
+    told: dict[str, Any] = {
+        "message": "Delete successful",
+        "path": url_path(bucket.name, key),
+    }
+    if named or bucket.versioning != "off":
+        told["version_id"] = done.version_id
+        told["is_delete_marker"] = done.is_delete_marker
+        told["removed"] = named or not done.is_delete_marker
+    answer = json_answer(told)
+    answer["X-Version-Id"] = done.version_id
+    if done.is_delete_marker:
+        answer["X-Delete-Marker"] = "true"
+    return answer
 
 
 def _readable_object(request: HttpRequest) -> "ObjectRow":
     bucket, key = _names(request)
-    _, row = policy.object_for(principal_of(request), bucket, key)
+    version, at = _chosen(request, "version"), _chosen(request, "at")
+    if version is not None and at is not None:
+        raise InvalidArgument("Ask for a version or for a moment, not for both.")
+    _, row = policy.object_for(
+        principal_of(request),
+        bucket,
+        key,
+        version=version,
+        at=None if at is None else read_moment("at", at),
+    )
     return row
 
 
-def _names_to_change(request: HttpRequest) -> tuple[str, str]:
+def _chosen(request: HttpRequest, name: str) -> str | None:
+    """Return a parameter that chooses a version; an empty one chooses none of them,
+    which would mean the latest."""
+    value = query(request.META).get(name)
+    if value == "":
+        raise InvalidArgument(f"{name} is empty: give it a value, or leave it out.")
+    return value
+
+
+def _names_to_change(request: HttpRequest, *known: str) -> tuple[str, str]:
     """As `_names`; a key in both places is an error, not a choice of ours."""
     bucket, key = _names(request)
-    if parameters(request, "key").get("key", key) != key:
+    if parameters(request, "key", *known).get("key", key) != key:
         raise InvalidArgument("The key is in the path, and another one in ?key=.")
     return bucket, key
 

@@ -13,6 +13,7 @@ from objects_app.access.principals import Principal, principal_of
 from objects_app.errors import InvalidArgument
 from objects_app.http.json_bodies import Body, read_json
 from objects_app.http.media_types import is_media_type
+from objects_app.http.moments import read_moment
 from objects_app.http.paths import url_path
 from objects_app.names import check_key
 from objects_app.rest.answers import json_answer, parameters, timestamp
@@ -34,6 +35,8 @@ class _Wanted(Body):
     max_bytes: int | None = Field(None, ge=0)
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
     filename: str | None = None
+    version: str | None = Field(None, min_length=1)
+    at: str | None = Field(None, min_length=1)
 
 
 def _create(request: HttpRequest) -> HttpResponseBase:
@@ -44,6 +47,7 @@ def _create(request: HttpRequest) -> HttpResponseBase:
     check_key(wanted.key)
     if wanted.content_type is not None and not is_media_type(wanted.content_type):
         raise InvalidArgument("content_type is no media type.")
+    _check_choice(wanted)
     bucket = _gate(principal, wanted)
     target = url_path(wanted.bucket, wanted.key)
     by_query = "?" in target
@@ -59,6 +63,8 @@ def _create(request: HttpRequest) -> HttpResponseBase:
         sha256=wanted.sha256,
         filename=wanted.filename,
         key=wanted.key if by_query else None,
+        version=wanted.version,
+        at=wanted.at,
     )
     ends = timestamp(datetime.fromtimestamp(expires_at, UTC))
     issuing.record_url(
@@ -75,6 +81,16 @@ def _create(request: HttpRequest) -> HttpResponseBase:
             "expires_at": ends,
         }
     )
+
+
+def _check_choice(wanted: _Wanted) -> None:
+    """Refuse what the request would be refused for, or would not heed."""
+    if wanted.at is not None:
+        read_moment("at", wanted.at)
+        if wanted.version is not None or wanted.method not in {"GET", "HEAD"}:
+            raise InvalidArgument("at is for GET and HEAD, and without version.")
+    if wanted.version is not None and wanted.method == "PUT":
+        raise InvalidArgument("version is for GET, HEAD and DELETE alone.")
 
 
 def _gate(principal: Principal, wanted: _Wanted) -> "BucketRow | NewBucket":

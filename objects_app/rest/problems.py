@@ -2,7 +2,7 @@
 
 import logging
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.db import (
@@ -39,10 +39,14 @@ TABLE: dict[type[Exception], Problem] = {
     errors.InvalidKey: Problem(400, "invalid_key", "Invalid key"),
     errors.InvalidArgument: Problem(400, "invalid_argument", "Invalid argument"),
     errors.InvalidMetadata: Problem(400, "invalid_metadata", "Invalid metadata"),
+    errors.SourceIsTarget: Problem(400, "source_is_target", "Source is target"),
+    errors.PrefixesOverlap: Problem(400, "prefixes_overlap", "Prefixes overlap"),
+    errors.KeyNamedTwice: Problem(400, "key_named_twice", "Key named twice"),
     errors.BucketRequired: Problem(400, "bucket_required", "Bucket required"),
     errors.InvalidPart: Problem(400, "invalid_part", "Invalid part"),
     errors.InvalidPartOrder: Problem(400, "invalid_part_order", "Invalid part order"),
     errors.PartTooSmall: Problem(400, "part_too_small", "Part too small"),
+    errors.FutureMoment: Problem(400, "future_moment", "Moment in the future"),
     errors.DigestMismatch: Problem(400, "digest_mismatch", "Digest mismatch"),
     errors.IncompleteBody: Problem(400, "incomplete_body", "Incomplete body"),
     errors.CredentialsRequired: Problem(
@@ -57,16 +61,22 @@ TABLE: dict[type[Exception], Problem] = {
     errors.ForeignOrigin: Problem(403, "foreign_origin", "Foreign origin"),
     errors.CsrfRequired: Problem(403, "csrf_required", "CSRF token required"),
     errors.NoSuchAccessKey: Problem(404, "no_such_access_key", "No such access key"),
+    errors.NoSuchJob: Problem(404, "no_such_job", "No such job"),
     errors.NoSuchGrant: Problem(404, "no_such_grant", "No such grant"),
     errors.NoSuchUpload: Problem(404, "no_such_upload", "No such upload"),
     errors.TooManyBuckets: Problem(403, "too_many_buckets", "Too many buckets"),
     errors.NoSuchBucket: Problem(404, "no_such_bucket", "No such bucket"),
     errors.NoSuchKey: Problem(404, "no_such_key", "No such key"),
+    errors.NoSuchVersion: Problem(404, "no_such_version", "No such version"),
+    errors.DeleteMarker: Problem(405, "delete_marker", "Delete marker"),
     errors.BodyStalled: Problem(408, "body_stalled", "Body stalled"),
     errors.BucketTaken: Problem(409, "bucket_taken", "Bucket name taken"),
     errors.BucketNotEmpty: Problem(409, "bucket_not_empty", "Bucket not empty"),
     errors.UploadCompleted: Problem(409, "upload_completed", "Upload completed"),
     errors.OffsetMismatch: Problem(409, "offset_mismatch", "Offset mismatch"),
+    errors.BatchRefused: Problem(409, "batch_refused", "Batch refused"),
+    errors.NotVersioned: Problem(409, "not_versioned", "Bucket without versions"),
+    errors.VersioningStays: Problem(409, "versioning_stays", "Versioning stays"),
     errors.PreconditionFailed: Problem(
         412, "precondition_failed", "Precondition failed"
     ),
@@ -106,7 +116,10 @@ INTERNAL_ERROR = Problem(500, "internal_error", "Internal error")
 def response(request: HttpRequest, error: Exception) -> HttpResponse:
     """Return the problem for what was raised; the unexpected is logged, not told."""
     problem, detail = _told(request, error)
-    answer = problem_response(request, problem, detail)
+    members = (
+        _failed_operations(error) if isinstance(error, errors.BatchRefused) else {}
+    )
+    answer = problem_response(request, problem, detail, **members)
     of_clients = isinstance(error, errors.TooManyUploads)  # they could fill the log
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log_response(
@@ -127,13 +140,19 @@ def response(request: HttpRequest, error: Exception) -> HttpResponse:
         answer["WWW-Authenticate"] = 'Bearer realm="objectstore"'
     if isinstance(error, Unsatisfiable):
         answer["Content-Range"] = f"bytes */{error.size}"
+    if isinstance(error, errors.DeleteMarker):
+        answer["Allow"] = "DELETE"
+        _name_marker(answer, error.version_id)
+    if isinstance(error, errors.NoSuchKey) and error.marker is not None:
+        _name_marker(answer, error.marker)
     return answer
 
 
 def problem_response(
-    request: HttpRequest, problem: Problem, detail: str
+    request: HttpRequest, problem: Problem, detail: str, **members: Any
 ) -> HttpResponse:
-    """Return one problem as JSON; `detail` says what the caller can do about it."""
+    """Return one problem as JSON; `detail` says what the caller can do about it, and
+    `members` are added (RFC 9457 3.2)."""
     answer = json_answer(
         {
             "type": f"urn:objectstore:error:{problem.code}",
@@ -142,6 +161,7 @@ def problem_response(
             "detail": detail,
             "code": problem.code,
             "request_id": _request_id(request),
+            **members,
         },
         status=problem.status,
     )
@@ -169,6 +189,12 @@ def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
     return answer
 
 
+def _name_marker(answer: HttpResponse, version_id: str) -> None:
+    """Say that a delete marker is what is there, as S3 does."""
+    answer["X-Delete-Marker"] = "true"
+    answer["X-Version-Id"] = version_id
+
+
 def _told(request: HttpRequest, error: Exception) -> tuple[Problem, str]:
     if problem := TABLE.get(type(error)):
         return problem, str(error)
@@ -192,6 +218,15 @@ def _told(request: HttpRequest, error: Exception) -> tuple[Problem, str]:
     return INTERNAL_ERROR, (
         "This is our fault and nothing was changed; report it with the request_id."
     )
+
+
+def _failed_operations(error: errors.BatchRefused) -> dict[str, Any]:
+    return {
+        "operations": [
+            {"index": number, "code": TABLE[type(why)].code, "detail": str(why)}
+            for number, why in sorted(error.failures.items())
+        ]
+    }
 
 
 def _is_failure_of_the_database(error: Exception) -> bool:

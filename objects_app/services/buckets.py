@@ -5,7 +5,12 @@ from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
 
-from objects_app.errors import BucketNotEmpty, BucketTaken, NoSuchBucket
+from objects_app.errors import (
+    BucketNotEmpty,
+    BucketTaken,
+    NoSuchBucket,
+    VersioningStays,
+)
 from objects_app.models import (
     Bucket,
     BucketTotals,
@@ -15,7 +20,7 @@ from objects_app.models import (
     Upload,
 )
 from objects_app.names import check_bucket_name
-from objects_app.queries import reads, sql
+from objects_app.queries import reads, sql, upkeep
 from objects_app.queries.rows import Actor, BucketRow, Scope
 from objects_app.services import audit, quotas
 
@@ -76,13 +81,17 @@ def again(bucket: BucketRow) -> BucketRow:
 def change_bucket(
     *, bucket: BucketRow, changes: Mapping[str, Any], by: Actor
 ) -> BucketRow:
-    """Set `visibility`, `quota_bytes` or `quota_objects`; return the bucket as it is.
+    """Set `visibility`, `versioning`, `quota_bytes` or `quota_objects`; return the
+    bucket as it is.
 
-    Raises NoSuchBucket when it was deleted meanwhile.
+    Raises NoSuchBucket when it was deleted meanwhile, VersioningStays for versioning
+    that was enabled and shall be off.
     """
     if not changes:
         return bucket
     with transaction.atomic():
+        if "versioning" in changes:
+            _prepare_versioning(bucket=bucket, wanted=changes["versioning"])
         if not Bucket.objects.filter(pk=bucket.id).update(**changes):
             raise NoSuchBucket(f"There is no bucket {bucket.name}.")
         audit.record(
@@ -91,7 +100,29 @@ def change_bucket(
             bucket=bucket,
             detail=", ".join(f"{name}: {value}" for name, value in changes.items()),
         )
-    return bucket._replace(visibility=changes.get("visibility", bucket.visibility))
+    return bucket._replace(
+        visibility=changes.get("visibility", bucket.visibility),
+        versioning=changes.get("versioning", bucket.versioning),
+    )
+
+
+def _prepare_versioning(*, bucket: BucketRow, wanted: str) -> None:
+    """Keep writers away until the transaction ends, if this is a change.
+
+    A commit looks at the bucket's versioning in its own statement. One that looked
+    before the change may not write after it: a row overwritten in place then would be
+    missing from the bucket's past.
+    """
+    off = Bucket.Versioning.OFF
+    present = Bucket.objects.filter(pk=bucket.id).values_list("versioning", flat=True)
+    if present.first() == wanted:
+        return
+    upkeep.hold_writers()
+    if wanted == off and present.first() != off:
+        raise VersioningStays(
+            f"Bucket {bucket.name} has kept versions, and goes on: suspend versioning, "
+            "and new versions take the place of those without an id."
+        )
 
 
 def list_buckets(*, readable: Scope) -> list[BucketRow]:

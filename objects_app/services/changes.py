@@ -1,5 +1,7 @@
 """Changes of many keys at once: the engine writes all or none (`Dialect.apply`)."""
 
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -26,6 +28,8 @@ from objects_app.queries.rows import (
 from objects_app.services import quotas
 
 _ATTEMPTS = 20
+_FIRST_WAIT_SECONDS = 0.001
+_LONGEST_WAIT_SECONDS = 0.1
 
 Prepare = Callable[[], tuple[Sequence[Change], Sequence[Mark]]]
 
@@ -50,13 +54,14 @@ def commit(
     nothing was written.
     """
     seen: dict[int, Mark] = {}
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS):
         changes, marks = prepare()
         held = {mark.id: mark for mark in marks} | seen
         done = sql.apply(changes=changes, marks=list(held.values()), by=by, first=first)
         if done is None:
             metrics.LOST_RACES.labels("changes").inc()
             seen = {}
+            _step_aside(attempt)
         elif isinstance(done, list):
             return done
         elif done.exceeded is not None:
@@ -116,6 +121,13 @@ def copy_of(row: ObjectRow) -> tuple[Content, list[Mark]]:
         segments_of=source,
     )
     return content, marks
+
+
+def _step_aside(attempt: int) -> None:
+    """Wait a random moment, longer each time: whoever loses in step with others would
+    lose again and again."""
+    most = min(_FIRST_WAIT_SECONDS * 2**attempt, _LONGEST_WAIT_SECONDS)
+    time.sleep(random.uniform(0, most))  # noqa: S311 - no secret
 
 
 def _identity(row: ObjectRow) -> tuple[int, datetime]:

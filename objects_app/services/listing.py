@@ -1,19 +1,19 @@
 """Listings: keys and common prefixes in byte order, page by page."""
 
-import base64
-import binascii
-import json
+from datetime import datetime
 from typing import NamedTuple
 
-from objects_app.errors import InvalidArgument
+from objects_app.errors import InvalidArgument, NotVersioned
+from objects_app.models import Bucket
 from objects_app.names import after_prefix, prefix_end
-from objects_app.queries import reads
+from objects_app.queries import history, reads
+from objects_app.queries.reads import View
 from objects_app.queries.rows import BucketRow, ListedEntry, Scope, Span
+from objects_app.services import cursors
 
 PAGE_MAX = 1000
 _FIRST_BATCH = 128
 _BUCKET_BATCH = 100
-_FOREIGN_CURSOR = "The cursor is not one of ours: pass next_cursor back unchanged."
 
 
 class Page(NamedTuple):
@@ -43,18 +43,24 @@ def list_bucket(
     start_after: str = "",
     cursor: str | None = None,
     limit: int = PAGE_MAX,
+    at: datetime | None = None,
 ) -> Page:
     """List one bucket, keys sharing a part up to `delimiter` rolled into one prefix.
 
     `limit` (1 to 1000) counts objects and prefixes. The cursor names a key, not a row,
-    so it survives inserts and deletes. Raises InvalidArgument for a foreign cursor.
+    so it survives inserts and deletes. `at` lists the bucket as it was at that moment.
+    Raises InvalidArgument for a foreign cursor, NotVersioned for a moment in a bucket
+    that has no versions.
     """
+    if at is not None and bucket.versioning == Bucket.Versioning.OFF:
+        raise NotVersioned(bucket.name)
     if cursor is not None:
-        place = _decode(cursor)
+        place = _place(cursor)
         if place.bucket != bucket.name:
             raise InvalidArgument("The cursor belongs to a listing of another bucket.")
         start_after = max(start_after, place.bound)
-    entries = _entries(bucket, prefix, delimiter, start_after, limit + 1)
+    view = reads.TODAY if at is None else history.at(at)
+    entries = _entries(bucket, prefix, delimiter, start_after, limit + 1, view=view)
     return _page(entries, limit)
 
 
@@ -66,14 +72,14 @@ def list_everything(
     limit: int = PAGE_MAX,
 ) -> Page:
     """List all objects of the caller's buckets, ordered by (bucket, key)."""
-    place = _decode(cursor) if cursor is not None else _Place("", "", False)
+    place = _place(cursor) if cursor is not None else _Place("", "", False)
     entries: list[ListedEntry] = []
     first = place.bucket
     while len(entries) <= limit:
         buckets = reads.buckets_with_keys(
             scope=readable,
             first=first,
-            span=_span(prefix, ""),
+            span=span_after(prefix, ""),
             limit=_BUCKET_BATCH,
         )
         for bucket in buckets:
@@ -92,10 +98,15 @@ def _page(entries: list[ListedEntry], limit: int) -> Page:
     if len(entries) <= limit:
         return Page(entries, None)
     last = entries[limit - 1]
-    return Page(entries[:limit], _encode(_Place(last.bucket, last.key, last.is_prefix)))
+    place = _Place(last.bucket, last.key, last.is_prefix)
+    return Page(entries[:limit], cursors.encode(place))
 
 
-def _span(prefix: str, after: str) -> Span:
+def _place(cursor: str) -> _Place:
+    return _Place._make(cursors.decode(cursor, str, str, bool))
+
+
+def span_after(prefix: str, after: str) -> Span:
     """Return the keys with that prefix after `after`; "" is before every key."""
     if after < prefix or not after:
         return Span(prefix, inclusive=True, end=prefix_end(prefix))
@@ -103,24 +114,37 @@ def _span(prefix: str, after: str) -> Span:
 
 
 def _entries(
-    bucket: BucketRow, prefix: str, delimiter: str, after: str, wanted: int
+    bucket: BucketRow,
+    prefix: str,
+    delimiter: str,
+    after: str,
+    wanted: int,
+    *,
+    view: View = reads.TODAY,
 ) -> list[ListedEntry]:
     """Collect up to `wanted` entries, by range scans where keys are plain and by loose
     scans where prefixes swallow them; each batch's yield chooses the next one's way."""
     if not delimiter:
-        return reads.key_range(bucket=bucket, span=_span(prefix, after), limit=wanted)
+        return reads.key_range(
+            bucket=bucket, span=span_after(prefix, after), limit=wanted, view=view
+        )
     entries: list[ListedEntry] = []
     loose = False
     size = min(wanted, _FIRST_BATCH)
     while len(entries) < wanted:
-        span = _span(prefix, after)
+        span = span_after(prefix, after)
         if loose:
             batch = reads.loose_scan(
-                bucket=bucket, prefix=prefix, delimiter=delimiter, span=span, limit=size
+                bucket=bucket,
+                prefix=prefix,
+                delimiter=delimiter,
+                span=span,
+                limit=size,
+                view=view,
             )
             rolled = batch
         else:
-            batch = reads.key_range(bucket=bucket, span=span, limit=size)
+            batch = reads.key_range(bucket=bucket, span=span, limit=size, view=view)
             rolled = _roll_up(batch, prefix, delimiter)
         entries += rolled
         if len(batch) < size:
@@ -145,21 +169,3 @@ def _roll_up(
         if not rolled or not rolled[-1].is_prefix or rolled[-1].key != common:
             rolled.append(ListedEntry.common_prefix(entry.bucket, common))
     return rolled
-
-
-def _encode(place: _Place) -> str:
-    packed = json.dumps(place, ensure_ascii=False, separators=(",", ":"))
-    return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> _Place:
-    try:
-        packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        bucket, key, is_prefix = json.loads(packed)
-        f"{bucket}{key}".encode()
-    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
-        raise InvalidArgument(_FOREIGN_CURSOR) from error
-    texts = isinstance(bucket, str) and isinstance(key, str)
-    if not texts or not isinstance(is_prefix, bool) or "\0" in bucket + key:
-        raise InvalidArgument(_FOREIGN_CURSOR)
-    return _Place(bucket, key, is_prefix)

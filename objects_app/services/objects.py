@@ -22,7 +22,13 @@ from objects_app import metrics
 from objects_app.blobs.backend import BlobBackend, BlobReader, backend
 from objects_app.blobs.hashing import Readable
 from objects_app.blobs.ingest import Expected, Received, receive
-from objects_app.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, StorageBusy
+from objects_app.errors import (
+    NoSuchBucket,
+    NoSuchKey,
+    NoSuchVersion,
+    PreconditionFailed,
+    StorageBusy,
+)
 from objects_app.models import Blob, Bucket, JournalEntry
 from objects_app.queries import reads, sql
 from objects_app.queries.changes import Change, Failure, Mark
@@ -361,7 +367,7 @@ def delete_version(
 ) -> Deletion:
     """Remove one version for good; if it was the latest, the one before it is again.
 
-    Raises NoSuchKey.
+    Raises NoSuchVersion.
     """
     marker = sql.delete_version(
         bucket_id=bucket.id,
@@ -371,7 +377,10 @@ def delete_version(
         by=by,
     )
     if marker is None:
-        raise NoSuchKey(f"There is no such version in bucket {bucket.name}.")
+        raise NoSuchVersion(
+            "There is no such version of that key: list them with "
+            f"GET /versions?bucket={bucket.name}."
+        )
     return Deletion(version_id, is_delete_marker=marker)
 
 

@@ -6,17 +6,22 @@ Django's decoded path cannot tell every key apart, so patterns only choose the v
 from django.urls import re_path
 
 from objects_app.rest import (
+    batch,
     buckets,
+    copies,
     grants,
     health,
+    jobs,
     keys,
     listing,
     multipart,
     objects,
     presign,
+    restore,
     root,
     tokens,
     tus,
+    versions,
 )
 
 urlpatterns = [
@@ -25,12 +30,20 @@ urlpatterns = [
     re_path(r"^healthz\Z", health.healthz),
     re_path(r"^readyz\Z", health.readyz),
     re_path(r"^objects\Z", listing.object_list),
+    re_path(r"^versions\Z", versions.version_list),
     re_path(r"^buckets\Z", buckets.bucket_list),
     re_path(r"^buckets/[^/]*/grants\Z", grants.bucket_grants),
     re_path(r"^multipart/?\Z", multipart.multipart_uploads),
     re_path(r"^multipart/[^/]+\Z", multipart.multipart_upload),
     re_path(r"^multipart/[^/]+/complete\Z", multipart.multipart_completion),
     re_path(r"^multipart/[^/]+/[0-9]+\Z", multipart.multipart_part),
+    re_path(r"^copy\Z", copies.copy),
+    re_path(r"^move\Z", copies.move),
+    re_path(r"^delete\Z", copies.delete),
+    re_path(r"^batch\Z", batch.batch),
+    re_path(r"^jobs\Z", jobs.job_list),
+    re_path(r"^jobs/[^/]+\Z", jobs.job),
+    re_path(r"^buckets/[^/]*/restore\Z", restore.bucket_restore),
     re_path(r"^presign\Z", presign.presign),
     re_path(r"^auth/me\Z", keys.me),
     re_path(r"^auth/token\Z", tokens.token),

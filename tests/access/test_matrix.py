@@ -35,13 +35,23 @@ USUAL = {
     "400p": "invalid_part",
     "404a": "no_such_access_key",
     "404u": "no_such_upload",
+    "404j": "no_such_job",
     "409": "bucket_not_empty",
+    "404v": "no_such_version",
     "409t": "bucket_taken",
+    "409v": "not_versioned",
 }
 
 GRANT = b'{"user": "charlie", "role": "reader"}'
 TO_GET = b'{"bucket": "photos", "key": "in/a"}'
 TO_PUT = b'{"bucket": "photos", "key": "in/new", "method": "PUT"}'
+
+COPY_IN = b"""{"from": {"bucket": "photos", "key": "in/a"},
+ "to": {"bucket": "photos", "key": "in/new"}}"""
+COPY_OUT = b"""{"from": {"bucket": "photos", "key": "out/b"},
+ "to": {"bucket": "photos", "key": "in/new"}}"""
+COPY_FOLDER = b"""{"from": {"bucket": "photos", "prefix": "in/"},
+ "to": {"bucket": "photos", "prefix": "new/"}}"""
 
 #                             anon strg read pref writ ownr supr rstr tokn
 TABLE = """
@@ -58,6 +68,8 @@ PATCH /buckets/photos VIEW    401  404  403  404  403  200  200  404  200
 - public                      401  403  403  403  403  200  200  404  200
 PATCH /buckets/photos QUOTA   401  404  403  404  403  403  200  404  403
 - public                      401  403  403  403  403  403  200  404  403
+PATCH /buckets/photos KEEP    401  404  403  404  403  200  200  404  200
+- public                      401  403  403  403  403  200  200  404  200
 DELETE /buckets/photos        401  404  403  404  403  409  409  404  409
 - public                      401  403  403  403  403  409  409  404  409
 GET /buckets/photos/grants    401  404  403  404  403  200  200  404  200
@@ -123,6 +135,58 @@ POST /multipart/begun/complete PARTS
                               401  404u 404u 404u 400p 400p 400p 404u 400p
 DELETE /multipart/begun       401  404u 404u 404u 204  204  204  404u 204
 GET /multipart/unknown        401  404u 404u 404u 404u 404u 404u 404u 404u
+POST /copy COPY_IN            401  404  403  403  201  201  201  403  201
+- public                      401  403  403  403  201  201  201  403  201
+POST /copy COPY_OUT           401  404  403  404  201  201  201  404  201
+- public                      401  403  403  403  201  201  201  404  201
+POST /copy COPY_FOLDER        401  404  403  404  200  200  200  404  200
+- public                      401  403  403  403  200  200  200  404  200
+POST /move COPY_IN            401  404  403  403  201  201  201  403  201
+- public                      401  403  403  403  201  201  201  403  201
+POST /move COPY_OUT           401  404  403  404  201  201  201  404  201
+- public                      401  403  403  403  201  201  201  404  201
+POST /move COPY_FOLDER        401  404  403  403  200  200  200  403  200
+- public                      401  403  403  403  200  200  200  403  200
+POST /delete FOLDER           401  404  403  403  200  200  200  403  200
+- public                      401  403  403  403  200  200  200  403  200
+POST /batch BATCH             401  404  403  403  200  200  200  403  200
+- public                      401  403  403  403  200  200  200  403  200
+GET /jobs                     401  200  200  200  200  200  200  200  200
+GET /jobs/none                401  404j 404j 404j 404j 404j 404j 404j 404j
+DELETE /jobs/none             401  404j 404j 404j 404j 404j 404j 403  404j
+GET /versions                 400  400  400  400  400  400  400  400  400
+GET /versions?bucket=photos   401  404  200  404  200  200  200  404  200
+- public                      200  200  200  200  200  200  200  404  200
+GET /versions?bucket=photos&prefix=in/
+                              401  404  200  200  200  200  200  200  200
+- public                      200  200  200  200  200  200  200  200  200
+GET /objects?bucket=photos&prefix=in/&at=2026-01-01T00:00:00Z
+                              401  404  409v 409v 409v 409v 409v 409v 409v
+- public                      409v 409v 409v 409v 409v 409v 409v 409v 409v
+GET /buckets/photos/objects/in/a?version=null
+                              401  404  200  200  200  200  200  200  200
+- public                      200  200  200  200  200  200  200  200  200
+GET /buckets/photos/objects/out/b?version=null
+                              401  404  200  404  200  200  200  404  200
+- public                      200  200  200  200  200  200  200  404  200
+GET /buckets/photos/objects/in/a?version=none
+                              401  404  404v 404v 404v 404v 404v 404v 404v
+- public                      404v 404v 404v 404v 404v 404v 404v 404v 404v
+GET /buckets/photos/objects/in/a?at=2026-01-01T00:00:00Z
+                              401  404  409v 409v 409v 409v 409v 409v 409v
+- public                      409v 409v 409v 409v 409v 409v 409v 409v 409v
+GET /buckets/photos/objects/out/b?at=2026-01-01T00:00:00Z
+                              401  404  409v 404  409v 409v 409v 404  409v
+- public                      409v 409v 409v 409v 409v 409v 409v 404  409v
+DELETE /buckets/photos/objects/in/a?version=null
+                              401  404  403  403  200  200  200  403  200
+- public                      401  403  403  403  200  200  200  403  200
+DELETE /buckets/photos/objects/out/b?version=none
+                              401  404  403  404  404v 404v 404v 404  404v
+- public                      401  403  403  403  404v 404v 404v 404  404v
+POST /buckets/photos/restore BACK
+                              401  404  403  403  409v 409v 409v 403  409v
+- public                      401  403  403  403  409v 409v 409v 403  409v
 
 POST /tus/ NEW_UPLOAD         401  404  403  403  201  201  201  403  201
 - public                      401  403  403  403  201  201  201  403  201
@@ -143,11 +207,18 @@ POST /auth/token              401  200  200  200  200  200  200  200  401
 
 BODIES = {
     "VIEW": b'{"visibility": "private"}',
+    "KEEP": b'{"versioning": "enabled"}',
+    "BACK": b'{"at": "2026-01-01T00:00:00Z", "prefix": "in/"}',
     "QUOTA": b'{"quota_bytes": 1000}',
     "GRANT": GRANT,
     "BYTES": b"bytes",
     "TO_BEGIN": b'{"bucket": "photos", "key": "in/new"}',
     "PARTS": b'{"parts": [{"number": 1, "sha256": "%s"}]}' % (b"0" * 64),
+    "COPY_IN": COPY_IN,
+    "COPY_OUT": COPY_OUT,
+    "COPY_FOLDER": COPY_FOLDER,
+    "FOLDER": b'{"bucket": "photos", "prefix": "in/"}',
+    "BATCH": b'{"operations": [{"op": "copy",' + COPY_IN[1:] + b"]}",
     "TO_GET": TO_GET,
     "TO_PUT": TO_PUT,
 }

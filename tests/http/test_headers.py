@@ -90,6 +90,7 @@ def test_what_an_object_is_served_with() -> None:
         "ETag": '"abc"',
         "Last-Modified": "Fri, 17 May 2024 10:30:15 GMT",
         "Accept-Ranges": "bytes",
+        "X-Version-Id": "null",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",
         "Repr-Digest": "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:",

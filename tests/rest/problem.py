@@ -5,13 +5,16 @@ from typing import Any
 from tests.client import Answer
 
 
-def assert_problem(answer: Answer, status: int, code: str) -> dict[str, Any]:
+def assert_problem(
+    answer: Answer, status: int, code: str, *members: str
+) -> dict[str, Any]:
     """Assert that this is that problem, complete and no HTML; return it."""
     assert answer.status == status, answer.body
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
     told: dict[str, Any] = answer.json()
-    assert set(told) == {"type", "title", "status", "detail", "code", "request_id"}
+    always = {"type", "title", "status", "detail", "code", "request_id"}
+    assert set(told) == {*always, *members}
     assert told["code"] == code
     assert told["status"] == status
     assert told["type"].endswith(code)

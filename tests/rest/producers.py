@@ -28,6 +28,8 @@ from tests.rest import tus_client
 from tests.stored import lose, take_storage_away
 
 PATH = "/buckets/test/objects/a"
+HERE = {"bucket": "test", "key": "a"}
+FOLDER = {"bucket": "test", "prefix": "a"}
 
 
 class Stage(NamedTuple):
@@ -42,6 +44,11 @@ class Stage(NamedTuple):
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.data_plane.put(PATH, b"content", headers=sent)
 
+    def post(self, path: str, **members: Any) -> Answer:
+        self.put()
+        body = json.dumps(members).encode()
+        return self.data_plane.request("POST", path, body=body)
+
 
 def _credentials_required(stage: Stage) -> Answer:
     stage.settings.ANONYMOUS_ACCESS = "none"
@@ -51,6 +58,39 @@ def _credentials_required(stage: Stage) -> Answer:
 def _no_such_key(stage: Stage) -> Answer:
     stage.data_plane.put("/buckets/test")
     return stage.data_plane.get(PATH)
+
+
+def _versioned(stage: Stage) -> None:
+    stage.put()
+    Bucket.objects.update(versioning="enabled")
+
+
+def _no_such_version(stage: Stage) -> Answer:
+    stage.put()
+    return stage.data_plane.get(f"{PATH}?version=none")
+
+
+def _delete_marker(stage: Stage) -> Answer:
+    _versioned(stage)
+    marker = stage.data_plane.delete(PATH).json()["version_id"]
+    return stage.data_plane.get(f"{PATH}?version={marker}")
+
+
+def _not_versioned(stage: Stage) -> Answer:
+    stage.put()
+    return stage.data_plane.get(f"{PATH}?at=2026-01-01T00:00:00Z")
+
+
+def _versioning_stays(stage: Stage) -> Answer:
+    _versioned(stage)
+    body = b'{"versioning": "off"}'
+    return stage.data_plane.request("PATCH", "/buckets/test", body=body)
+
+
+def _future_moment(stage: Stage) -> Answer:
+    _versioned(stage)
+    body = b'{"at": "9000-01-01T00:00:00Z"}'
+    return stage.data_plane.request("POST", "/buckets/test/restore", body=body)
 
 
 def _body_stalled(stage: Stage) -> Answer:
@@ -221,6 +261,15 @@ PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "no_such_access_key": _no_such_access_key,
     "no_such_grant": _no_such_grant,
     "presigned_expired": _presigned_expired,
+    "source_is_target": lambda s: s.post("/copy", **{"from": HERE, "to": HERE}),
+    "prefixes_overlap": lambda s: s.post("/move", **{"from": FOLDER, "to": FOLDER}),
+    "key_named_twice": lambda s: s.post(
+        "/batch", operations=[{"op": "delete", **HERE}] * 2
+    ),
+    "no_such_job": lambda s: s.data_plane.get("/jobs/none"),
+    "batch_refused": lambda s: s.post(
+        "/batch", operations=[{"op": "delete", **HERE, "if_match": "another"}]
+    ),
     "invalid_argument": lambda s: s.data_plane.get("/objects?limit=0"),
     "invalid_metadata": lambda s: s.put(X_Object_Meta_A="x" * 2049),
     "invalid_part": _invalid_part,
@@ -234,6 +283,11 @@ PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "credentials_required": _credentials_required,
     "no_such_bucket": lambda s: s.data_plane.get(PATH),
     "no_such_key": _no_such_key,
+    "no_such_version": _no_such_version,
+    "delete_marker": _delete_marker,
+    "not_versioned": _not_versioned,
+    "versioning_stays": _versioning_stays,
+    "future_moment": _future_moment,
     "body_stalled": _body_stalled,
     "bucket_taken": _bucket_taken,
     "bucket_not_empty": _bucket_not_empty,

@@ -36,6 +36,7 @@ def test_the_headers_say_all_there_is_to_know(
         "Content-Length": "11",
         "ETag": f'"{SHA256}"',
         "Accept-Ranges": "bytes",
+        "X-Version-Id": "null",
         "Repr-Digest": f"sha-256=:{BASE64}:",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "sandbox; default-src 'none'",

@@ -305,14 +305,14 @@ def test_unfinished_uploads_are_listed_by_key_page_by_page(
     done = begin(data_plane, key="in/done")
     complete(data_plane, done, send(data_plane, done, b"content"))
 
-    listed, cursor = [], ""
-    while cursor is not None:
-        page = data_plane.get(
-            f"/multipart/?bucket=test&prefix=in/&limit=1{cursor}"
-        ).json()
+    listed: list[dict[str, Any]] = []
+    target: str | None = "/multipart/?bucket=test&prefix=in/&limit=1"
+    asked = target
+    while target:
+        page = data_plane.get(target).json()
         listed += page["uploads"]
-        found = page["next_cursor"]
-        cursor = found and f"&cursor={found}"
+        cursor = page["next_cursor"]
+        target = cursor and f"{asked}&cursor={cursor}"
 
     assert [upload["key"] for upload in listed] == ["in/a", "in/a", "in/b", "in/ü"]
     assert {f"/multipart/{upload['upload_id']}" for upload in listed} == paths

@@ -26,6 +26,7 @@ from tests.access.people import (
     with_token,
 )
 from tests.client import Answer, DataPlane
+from tests.histories import passed_moment
 from tests.rest.problem import assert_problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_for_anybody")]
@@ -115,6 +116,39 @@ def test_a_put_stores_and_a_delete_removes(signer: Signer) -> None:
     assert signer.use(signer.target("new")).body == b"new"
     assert signer.use(signer.target("new", method="DELETE"), "DELETE").status == 200
     assert_problem(signer.use(signer.target("new")), 404, "no_such_key")
+
+
+def test_a_url_may_be_for_an_older_version(signer: Signer) -> None:
+    Bucket.objects.update(versioning="enabled")
+    for key in ("a", "X-Store-a/../b"):  # as its own parameters begin
+        signer.use(signer.target(key, method="PUT"), "PUT", b"old")
+        old = signer.use(signer.target(key, method="HEAD"), "HEAD")
+        version = old.headers["X-Version-Id"]
+        moment = passed_moment().isoformat()
+        signer.use(signer.target(key, method="PUT"), "PUT", b"new one")
+        assert signer.use(signer.target(key, version=version)).body == b"old"
+        assert signer.use(signer.target(key, at=moment)).body == b"old"
+        head = signer.target(key, method="HEAD", at=moment)
+        assert signer.use(head, "HEAD").headers["Content-Length"] == "3"
+        assert signer.use(signer.target(key)).body == b"new one"
+        delete = signer.target(key, method="DELETE", version=version)
+        assert signer.use(delete, "DELETE").json()["removed"] is True
+        gone = signer.use(signer.target(key, version=version))
+        assert_problem(gone, 404, "no_such_version")
+
+
+def test_a_url_for_one_version_gives_no_other(signer: Signer) -> None:
+    target = signer.target(version="null")
+    for other in (
+        target.replace("version=null", "version=nul1"),
+        target.replace("version=null&", ""),
+        target.replace("version=null", "at=2026-01-01T00%3A00%3A00Z"),
+        target.replace("version=null", "version=null&version=null"),
+        f"{target}&version=null",
+        signer.target().replace("?", "?version=null&"),
+        signer.target().replace("?", "?at=2026-01-01T00%3A00%3A00Z&"),
+    ):
+        assert_problem(signer.use(other), 403, "invalid_presigned")
 
 
 def test_a_put_may_make_a_bucket_where_its_issuer_may(
@@ -290,6 +324,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"method": "DELETE", "sha256": "0" * 64}, "invalid_argument"),
     ({"method": "DELETE", "filename": "a"}, "invalid_argument"),
     ({"version_id": "null"}, "invalid_argument"),
+    ({"version": ""}, "invalid_argument"),
+    ({"version": "a\0"}, "invalid_argument"),
+    ({"version": "a" * 256}, "invalid_argument"),
+    ({"method": "PUT", "version": "null"}, "invalid_argument"),
+    ({"at": ""}, "invalid_argument"),
+    ({"at": "yesterday"}, "invalid_argument"),
+    ({"at": "2026-01-01T00:00:00Z", "version": "null"}, "invalid_argument"),
+    ({"at": "2026-01-01T00:00:00Z", "method": "PUT"}, "invalid_argument"),
+    ({"at": "2026-01-01T00:00:00Z", "method": "DELETE"}, "invalid_argument"),
 ]
 
 

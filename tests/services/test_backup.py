@@ -21,6 +21,7 @@ from objects_app.models import (
     Bucket,
     Grant,
     ImportedObject,
+    Job,
     JournalEntry,
     OidcIdentity,
     Role,
@@ -80,6 +81,20 @@ def fill(store: Store, alice: User) -> None:
         sealed_secret="sealed",
         only_bucket="owned",
         expires_at=datetime(2030, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+    )
+    Job.objects.create(
+        job_id="j",
+        kind="move",
+        state="running",
+        user=alice,
+        bucket_id=owned.id,
+        target_bucket_id=owned.id,
+        parameters={"prefix": ODD_KEY},
+        actor=["alice", "node", "request", "", ""],
+        after=ODD_KEY,
+        keys_total=2**40,
+        keys_done=7,
+        started_at=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
     )
     OidcIdentity.objects.create(issuer="https://id", subject="ada", user=alice)
     ImportedObject.objects.create(

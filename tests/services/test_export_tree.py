@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
 from objects_app.errors import NoSuchBucket, StorageUnavailable
 from objects_app.http.media_types import guess
 from objects_app.models import StoredObject
 from objects_app.queries import reads
-from objects_app.services import export_tree, segments, sweep
+from objects_app.services import digests, export_tree, segments, sweep
 from objects_app.services import files as files_service
 from objects_app.services.import_tree import import_tree
 from objects_app.services.transfer import Kind, Moved, Outcome, Place, Watch
 from tests.blobs.bodies import digest
 from tests.services.store import Store
+from tests.services.uploading import upload_whole
 from tests.stored import replace
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -295,3 +297,45 @@ def test_there_has_to_be_such_a_bucket(out: Path) -> None:
     with pytest.raises(NoSuchBucket):
         run(out, "nothing")
     assert not out.exists()
+
+
+def test_objects_made_of_parts_become_whole_files(store: Store, out: Path) -> None:
+    upload_whole(store, "a", b"only one part")
+    with_parts(store, "b", b"first ", b"", b"last")
+
+    moved, failed = run(out)
+
+    assert (moved.objects, failed) == (2, {})
+    assert files(out) == {"a": b"only one part", "b": b"first last"}
+
+
+def test_each_part_is_held_against_its_digest(store: Store, out: Path) -> None:
+    with_parts(store, "a", b"first ", b"last")
+    replace(digest(b"last"), b"1ast")
+
+    _, failed = run(out)
+
+    assert set(failed) == {"a"}
+    assert digest(b"last") in failed["a"]
+    assert files(out) == {}
+
+
+def test_a_file_with_the_content_of_the_parts_is_skipped_and_another_is_not(
+    store: Store, out: Path
+) -> None:
+    with_parts(store, "a", b"first ", b"last")
+    run(out)
+    assert run(out)[0].skipped == 1
+
+    (out / "a").write_bytes(b"first 1ast")
+    assert set(run(out)[1]) == {"a"}
+
+    digests.compute_digests()
+    assert set(run(out)[1]) == {"a"}
+    (out / "a").write_bytes(b"first last")
+    assert run(out)[0].skipped == 1
+
+
+def with_parts(store: Store, key: str, *bodies: bytes) -> None:
+    with override_settings(MULTIPART_MIN_PART_BYTES=0):
+        upload_whole(store, key, *bodies)

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Model
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from objects_app.errors import (
     BodyTooLarge,
+    BucketNotEmpty,
     BytesMissing,
     InvalidArgument,
     InvalidPart,
@@ -64,7 +66,9 @@ def upload(store: Store) -> Upload:
 
 
 def everything() -> dict[str, list[dict[str, Any]]]:
-    models = (StoredObject, Segment, Upload, UploadPart, JournalEntry)
+    models: tuple[type[Model], ...] = (
+        *(StoredObject, Segment, Upload, UploadPart, JournalEntry),
+    )
     return {
         model.__name__: list(model._base_manager.order_by("pk").values())
         for model in models
@@ -463,7 +467,7 @@ def test_a_part_whose_bytes_are_gone_is_not_made_an_object(
 def test_a_bucket_with_an_unfinished_upload_is_not_empty(
     store: Store, upload: Upload
 ) -> None:
-    with pytest.raises(buckets.BucketNotEmpty):
+    with pytest.raises(BucketNotEmpty):
         buckets.delete_bucket(bucket=store.bucket(), by=ACTOR)
 
 

@@ -63,9 +63,9 @@ def test_every_range_is_what_it_would_be_of_one_blob(store: Store) -> None:
     @given(PLACES, PLACES, st.integers(1, 7))
     def check(one: int, other: int, block: int) -> None:
         start, end = sorted((one, other))
-        wanted = {"row": look_up(), "start": start, "length": end - start}
-        assert read(start, end - start) == WHOLE[start:end]
-        with objects.open_bytes(**wanted) as reader:
+        row, length = look_up(), end - start
+        assert read(start, length) == WHOLE[start:end]
+        with objects.open_bytes(row=row, start=start, length=length) as reader:
             assert b"".join(iter(lambda: reader.read(block), b"")) == WHOLE[start:end]
 
     check()

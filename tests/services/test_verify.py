@@ -15,6 +15,7 @@ from objects_app.services import verify
 from objects_app.services.verify import Verified
 from tests.blobs.bodies import digest, received
 from tests.services.store import Store
+from tests.services.uploading import begin, put, upload_whole
 from tests.stored import lose, replace, stored_bytes, take_storage_away
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +49,17 @@ def test_missing_damaged_and_orphaned_bytes_are_told_apart(
     assert found.missing == [digest(b"missing")]
     assert found.damaged == sorted([digest(b"flipped"), digest(b"shortened")])
     assert found.orphaned == [digest(b"orphan")]
+
+
+def test_parts_and_segments_are_looked_at_as_objects_are(store: Store) -> None:
+    put(begin(store, "unfinished"), 1, b"part")
+    upload_whole(store, "a", b"segment")
+    lose(digest(b"part"))
+    replace(digest(b"segment"), b"5egment")
+
+    found = verify.verify()
+
+    assert (found.missing, found.damaged) == ([digest(b"part")], [digest(b"segment")])
 
 
 @pytest.mark.parametrize("damage", [b"fliqped", b"short", None])

@@ -5,7 +5,12 @@ from itertools import pairwise
 
 import pytest
 
-from objects_app.errors import NoSuchKey, PreconditionFailed, QuotaExceeded
+from objects_app.errors import (
+    NoSuchKey,
+    NoSuchVersion,
+    PreconditionFailed,
+    QuotaExceeded,
+)
 from objects_app.models import Bucket, JournalEntry, StoredObject
 from objects_app.queries import reads, upkeep
 from objects_app.queries.rows import BucketRow, Preconditions, Totals
@@ -229,7 +234,7 @@ def test_removing_a_version_in_the_middle_extends_the_one_before(store: Store) -
 def test_a_version_that_is_not_there_cannot_be_removed(store: Store) -> None:
     row = in_mode(store, "enabled")
     store.put(bucket=row)
-    with pytest.raises(NoSuchKey):
+    with pytest.raises(NoSuchVersion):
         delete(store, row, "0" * 32)
     assert len(versions()) == 1
 

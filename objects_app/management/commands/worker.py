@@ -1,4 +1,4 @@
-"""manage.py worker: sweep and fold on a schedule, if no other worker does."""
+"""manage.py worker: sweep, fold and do jobs, if no other worker does."""
 
 import signal
 import threading
@@ -8,18 +8,27 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from objects_app.services import digests, journal, nodes, sessions, sweep, uploads
+from objects_app.services import (
+    digests,
+    jobs,
+    journal,
+    nodes,
+    sessions,
+    sweep,
+    uploads,
+)
 from objects_app.services.leadership import Leadership
 from objects_app.services.schedule import Task, beside, run
 
 _PRUNE_SECONDS = 3600.0
 _DIGEST_SECONDS = 60.0
+_JOBS_SECONDS = 1.0
 
 
 class Command(BaseCommand):
     """Keep house until told to stop (SIGTERM or Ctrl-C)."""
 
-    help = "Fold the journal and sweep on a schedule, until stopped; one of many leads."
+    help = "Fold, sweep and do jobs on a schedule, until stopped; one of many leads."
 
     def handle(self, **options: Any) -> str:
         """Run until a signal; the step under way is finished first."""
@@ -59,8 +68,10 @@ def _tasks(stop: Callable[[], bool]) -> list[Task]:
             settings.SWEEP_INTERVAL_SECONDS,
             lambda: uploads.expire_uploads(stop=stop),
         ),
+        Task("jobs", _JOBS_SECONDS, lambda: jobs.run_next(stop=stop)),
         Task("pruning", _PRUNE_SECONDS, nodes.prune),
         Task("sessions", _PRUNE_SECONDS, sessions.prune),
+        Task("ended jobs", _PRUNE_SECONDS, jobs.prune),
     ]
 
 

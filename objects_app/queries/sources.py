@@ -1,0 +1,107 @@
+"""Objects that are read to be copied or moved: whole rows, many at once."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from objects_app.queries import run
+from objects_app.queries.plans import aware
+from objects_app.queries.rows import ObjectRow, Span
+
+_COLUMNS = ", ".join(f"o.{name}" for name in ObjectRow._fields)
+_LATEST = "o.is_latest AND NOT o.is_delete_marker"
+
+if connection.vendor == "postgresql":
+    _EACH_KEY = "jsonb_array_elements_text(%(keys)s::jsonb) AS wanted(value)"
+    _BYTES = "octet_length(o.key)"
+else:
+    _EACH_KEY = "json_each(%(keys)s) AS wanted"
+    _BYTES = "length(CAST(o.key AS blob))"
+
+
+class Extent(NamedTuple):
+    """How many objects a prefix has; the bytes of their shortest and longest key."""
+
+    keys: int
+    shortest: int
+    longest: int
+
+
+def latest_of(*, bucket_id: int, keys: Sequence[str]) -> dict[str, ObjectRow]:
+    """Return the objects of these keys, by key; those that are not there are left out.
+
+    All are as they were at one moment.
+    """
+    found = run.rows(
+        f"SELECT {_COLUMNS} FROM {_EACH_KEY} JOIN stored_object o"
+        f" ON o.bucket_id = %(bucket_id)s AND o.key = wanted.value AND {_LATEST}",
+        {"bucket_id": bucket_id, "keys": json.dumps(list(keys))},
+    )
+    return {row.key: row for row in map(_object, found)}
+
+
+def version_of(*, bucket_id: int, key: str, version_id: str) -> ObjectRow | None:
+    """Return one version of a key, if it is there and no delete marker."""
+    found = run.row(
+        f"SELECT {_COLUMNS} FROM stored_object o WHERE o.bucket_id = %(bucket_id)s"
+        " AND o.key = %(key)s AND o.version_id = %(version_id)s"
+        " AND NOT o.is_delete_marker",
+        {"bucket_id": bucket_id, "key": key, "version_id": version_id},
+    )
+    return _object(found) if found else None
+
+
+def in_span(*, bucket_id: int, span: Span, limit: int) -> list[ObjectRow]:
+    """Return the first objects of a span of keys, as they were at one moment."""
+    keys, bounds = _within(span)
+    found = run.rows(
+        f"SELECT {_COLUMNS} FROM stored_object o"
+        f" WHERE o.bucket_id = %(bucket_id)s AND {_LATEST} AND {keys}"
+        " ORDER BY o.key LIMIT %(limit)s",
+        {"bucket_id": bucket_id, "limit": limit, **bounds},
+    )
+    return [_object(row) for row in found]
+
+
+def extent(*, bucket_id: int, span: Span) -> Extent:
+    """Count the objects of a span of keys: one scan of the index, however many."""
+    keys, bounds = _within(span)
+    return Extent._make(
+        run.one(
+            f"SELECT count(*), coalesce(min({_BYTES}), 0), coalesce(max({_BYTES}), 0)"
+            f" FROM stored_object o"
+            f" WHERE o.bucket_id = %(bucket_id)s AND {_LATEST} AND {keys}",
+            {"bucket_id": bucket_id, **bounds},
+        )
+    )
+
+
+def count_keys(*, bucket_id: int, span: Span) -> int:
+    """Count the keys that have any version, deleted ones among them."""
+    keys, bounds = _within(span)
+    return int(
+        run.one(
+            "SELECT count(*) FROM stored_object o"
+            f" WHERE o.bucket_id = %(bucket_id)s AND o.is_latest AND {keys}",
+            {"bucket_id": bucket_id, **bounds},
+        )[0]
+    )
+
+
+def _within(span: Span) -> tuple[str, Mapping[str, Any]]:
+    start = f"o.key {'>=' if span.inclusive else '>'} %(after)s"
+    if span.end is None:
+        return start, {"after": span.after}
+    return f"{start} AND o.key < %(end)s", {"after": span.after, "end": span.end}
+
+
+def _object(row: Sequence[Any]) -> ObjectRow:
+    named = ObjectRow._make(row)
+    return named._replace(
+        headers=json.loads(named.headers),  # type: ignore[arg-type]  # text as it comes
+        metadata=json.loads(named.metadata),  # type: ignore[arg-type]
+        tags=json.loads(named.tags),  # type: ignore[arg-type]
+        created_at=aware(named.created_at),
+    )

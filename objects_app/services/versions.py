@@ -1,0 +1,121 @@
+"""The versions of a bucket's keys, listed page by page."""
+
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import NamedTuple
+
+from objects_app.errors import InvalidArgument
+from objects_app.names import after_prefix
+from objects_app.queries import history, reads
+from objects_app.queries.rows import (
+    BucketRow,
+    ListedEntry,
+    ListedVersion,
+    Span,
+)
+from objects_app.services import cursors
+from objects_app.services.listing import PAGE_MAX, span_after
+
+_KEYS_AT_ONCE = 128
+_JUST_AFTER = "\1"  # between a key and that with this behind it there is no other
+
+
+class VersionsPage(NamedTuple):
+    """Versions and common prefixes in order; `next_cursor` is None on the last page."""
+
+    entries: list[ListedVersion]
+    next_cursor: str | None
+
+
+class _Place(NamedTuple):
+    """Where a page ended: with a prefix (then `created_at` is ""), or a version."""
+
+    bucket: str
+    key: str
+    created_at: str
+
+
+def list_versions(
+    *,
+    bucket: BucketRow,
+    prefix: str = "",
+    delimiter: str = "",
+    cursor: str | None = None,
+    limit: int = PAGE_MAX,
+) -> VersionsPage:
+    """List all versions by key, newest first, delete markers among them.
+
+    Keys that share a part up to `delimiter` are one prefix. `limit` (1 to 1000) counts
+    versions and prefixes. The cursor names a key and a time, not a row, so it survives
+    inserts and deletes. Raises InvalidArgument for a foreign cursor.
+    """
+    wanted = limit + 1
+    entries: list[ListedVersion] = []
+    after = ""
+    if cursor is not None:
+        place, before = _read_cursor(cursor)
+        if place.bucket != bucket.name:
+            raise InvalidArgument("The cursor belongs to a listing of another bucket.")
+        after = place.key if before else after_prefix(place.key)
+        if before:
+            entries = history.older_versions(
+                bucket=bucket, key=place.key, before=before, limit=wanted
+            )
+    wanted -= len(entries)
+    if wanted and delimiter:
+        entries += _rolled_up(bucket, prefix, delimiter, after, wanted)
+    elif wanted:
+        span = span_after(prefix, after)
+        entries += history.versions(bucket=bucket, span=span, limit=wanted)
+    if len(entries) <= limit:
+        return VersionsPage(entries, None)
+    return VersionsPage(entries[:limit], _cursor_after(entries[limit - 1].entry))
+
+
+def _rolled_up(
+    bucket: BucketRow, prefix: str, delimiter: str, after: str, wanted: int
+) -> list[ListedVersion]:
+    """Collect prefixes by loose scans of the keys, which jump over what is under them,
+    and the versions of the keys between them by range scans."""
+    entries: list[ListedVersion] = []
+    while len(entries) < wanted:
+        size = min(wanted - len(entries), _KEYS_AT_ONCE)
+        keys = reads.loose_scan(
+            bucket=bucket,
+            prefix=prefix,
+            delimiter=delimiter,
+            span=span_after(prefix, after),
+            limit=size,
+            view=history.EVERY_KEY,
+        )
+        for are_prefixes, run in groupby(keys, key=lambda entry: entry.is_prefix):
+            found = list(run)
+            if are_prefixes:
+                entries += map(ListedVersion, found)
+            elif len(entries) < wanted:
+                end = found[-1].key + _JUST_AFTER
+                entries += history.versions(
+                    bucket=bucket,
+                    span=Span(found[0].key, inclusive=True, end=end),
+                    limit=wanted - len(entries),
+                )
+        if len(keys) < size:
+            break
+        last = keys[-1]
+        after = after_prefix(last.key) if last.is_prefix else last.key
+    return entries[:wanted]
+
+
+def _cursor_after(entry: ListedEntry) -> str:
+    moment = "" if entry.is_prefix else entry.created_at.isoformat()
+    return cursors.encode(_Place(entry.bucket, entry.key, moment))
+
+
+def _read_cursor(cursor: str) -> tuple[_Place, datetime | None]:
+    place = _Place._make(cursors.decode(cursor, str, str, str))
+    try:
+        if not place.created_at:
+            return place, None
+        return place, datetime.fromisoformat(place.created_at).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidArgument(cursors.FOREIGN) from error
