@@ -147,7 +147,7 @@ def readable_source(*, sha256: str, scope: Scope) -> tuple[Source, int] | None:
     if row is None:
         return None
     *names, created_at, size = row
-    return Source(*names, aware(created_at)), size
+    return Source._make((*names, aware(created_at))), size
 
 
 def buckets(*, scope: Scope) -> list[BucketRow]:
