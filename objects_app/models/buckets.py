@@ -155,6 +155,11 @@ class StoredObject(BlobReference):
                 condition=Q(sha256="", is_delete_marker=False),
                 name="object_without_digest",
             ),
+            models.Index(
+                fields=["sha256"],
+                condition=Q(blob__isnull=True, is_delete_marker=False),
+                name="object_of_segments",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from objects_app.names import after_prefix
 from objects_app.queries import quotas, run, sql, upkeep
+from objects_app.queries.changes import Source
 from objects_app.queries.plans import aware
 from objects_app.queries.rows import (
     BucketRow,
@@ -131,6 +132,22 @@ def readable_blob(*, sha256: str, scope: Scope) -> tuple[int, int] | None:
         {"sha256": sha256, **parameters},
     )
     return (row[0], row[1]) if row else None
+
+
+def readable_source(*, sha256: str, scope: Scope) -> tuple[Source, int] | None:
+    """Return a version that the caller may read and that is made of segments with this
+    content together, and its size."""
+    within, parameters = _readable_object(scope)
+    row = run.row(
+        "SELECT o.id, o.bucket_id, o.key, o.created_at, o.size FROM stored_object o"
+        " JOIN bucket b ON b.id = o.bucket_id WHERE o.sha256 = %(sha256)s"
+        f" AND o.blob_id IS NULL AND NOT o.is_delete_marker AND {within} LIMIT 1",
+        {"sha256": sha256, **parameters},
+    )
+    if row is None:
+        return None
+    *names, created_at, size = row
+    return Source._make((*names, aware(created_at))), size
 
 
 def buckets(*, scope: Scope) -> list[BucketRow]:

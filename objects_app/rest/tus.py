@@ -94,7 +94,7 @@ def _create(request: HttpRequest) -> HttpResponseBase:
         sent = _sent(request, offset=0)
         upload = tus.append(upload=upload, bucket=bucket, sent=sent, by=by)
     headers = {"Location": f"/tus/{upload.upload_id}", "Content-Length": "0"}
-    return _answer(upload, status=201, **headers)
+    return _answer(upload, 201, headers)
 
 
 def _head(request: HttpRequest) -> HttpResponseBase:
@@ -105,8 +105,10 @@ def _head(request: HttpRequest) -> HttpResponseBase:
         "Content-Length": "0",
     }
     if upload.length is None:
-        return _answer(upload, **headers, **{"Upload-Defer-Length": "1"})
-    return _answer(upload, **headers, **{"Upload-Length": str(upload.length)})
+        headers["Upload-Defer-Length"] = "1"
+    else:
+        headers["Upload-Length"] = str(upload.length)
+    return _answer(upload, 200, headers)
 
 
 def _patch(request: HttpRequest) -> HttpResponseBase:
@@ -119,7 +121,7 @@ def _patch(request: HttpRequest) -> HttpResponseBase:
         length=tus_headers.upload_length(request.headers),
         by=actor_of(request),
     )
-    return _answer(upload, status=204)
+    return _answer(upload, 204, {})
 
 
 def _delete(request: HttpRequest) -> HttpResponseBase:
@@ -156,7 +158,7 @@ def _named(pairs: dict[str, str]) -> tuple[str, str]:
     return pairs["bucket"], check_key(key)
 
 
-def _answer(upload: "Upload", *, status: int = 200, **headers: str) -> HttpResponseBase:
+def _answer(upload: "Upload", status: int, headers: dict[str, str]) -> HttpResponseBase:
     """Return an answer without a body that tells how far the upload is."""
     answer = HttpResponse(status=status, headers=headers)
     del answer["Content-Type"]

@@ -5,19 +5,28 @@ read already; whether others store it makes no difference to the answer.
 """
 
 import hashlib
+from typing import NamedTuple
 
 from objects_app import metrics
 from objects_app.blobs.backend import backend
 from objects_app.errors import BytesMissing, ContentUnknown, PreconditionFailed
 from objects_app.models import JournalEntry
 from objects_app.queries import reads
-from objects_app.queries.changes import Change, Content, Mark
+from objects_app.queries.changes import Change, Content, Mark, Source
 from objects_app.queries.rows import ANYTHING, Actor, BucketRow, Preconditions, Scope
 from objects_app.services import buckets, changes
 from objects_app.services.objects import Description, StoredResult
 
 # Everybody has it: a put of no bytes stores it.
 NOTHING = hashlib.sha256().hexdigest()
+
+
+class _Known(NamedTuple):
+    """Content that is here: one blob, or the segments of another version."""
+
+    blob_id: int | None
+    source: Source | None
+    size: int
 
 
 def put_known(
@@ -37,23 +46,30 @@ def put_known(
     them back), PreconditionFailed, BucketTaken, TooManyBuckets, QuotaExceeded,
     StorageUnavailable, StorageBusy; in each case nothing was stored.
     """
-    size = 0
+    known = _Known(None, None, 0)
 
     def prepare() -> tuple[list[Change], list[Mark]]:
-        nonlocal size
-        found = reads.readable_blob(sha256=sha256, scope=readable)
-        if found is None:
-            raise _unknown()
-        blob_id, size = found
+        nonlocal known
+        known = _known(sha256=sha256, readable=readable)
         row = buckets.ensure_bucket(bucket=bucket, by=by).row
+        content = Content(
+            blob_id=known.blob_id,
+            sha256=sha256,
+            size=known.size,
+            etag=sha256,
+            **description._asdict(),
+            segments_of=known.source,
+        )
         change = changes.change(
             bucket=buckets.again(row),
             key=key,
             operation=JournalEntry.Operation.PUT,
-            what=Content(blob_id, sha256, size, etag=sha256, **description._asdict()),
+            what=content,
             conditions=conditions,
         )
-        return [change], [Mark(blob_id, sha256, size)]
+        if known.blob_id is None:
+            return [change], []
+        return [change], [Mark(known.blob_id, sha256, known.size)]
 
     try:
         [done] = changes.commit(prepare=prepare, by=by)
@@ -66,7 +82,7 @@ def put_known(
         raise _unknown() from missing
     metrics.DEDUP_HITS.inc()
     return StoredResult(
-        size=size,
+        size=known.size,
         sha256=sha256,
         etag=sha256,
         version_id=done.version_id,
@@ -75,6 +91,17 @@ def put_known(
         deduplicated=True,
         storage=backend().name,
     )
+
+
+def _known(*, sha256: str, readable: Scope) -> _Known:
+    """Find the content. Raises ContentUnknown, after the same questions either way."""
+    blob = reads.readable_blob(sha256=sha256, scope=readable)
+    if blob is not None:
+        return _Known(blob[0], None, blob[1])
+    parts = reads.readable_source(sha256=sha256, scope=readable)
+    if parts is None:
+        raise _unknown()
+    return _Known(None, *parts)
 
 
 def _unknown() -> ContentUnknown:

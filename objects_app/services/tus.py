@@ -14,7 +14,7 @@ from django.db import transaction
 
 from objects_app.blobs.backend import backend
 from objects_app.blobs.ingest import Expected, receive
-from objects_app.errors import InvalidArgument, OffsetMismatch
+from objects_app.errors import InvalidArgument, NoSuchUpload, OffsetMismatch
 from objects_app.models import Upload, UploadPart
 from objects_app.queries.rows import ANYTHING, Actor, BucketRow, Preconditions
 from objects_app.services import objects, parts, quotas, uploads
@@ -87,13 +87,15 @@ def append(
     body = Body(sent)
     if upload.completed_at is None:
         _append(upload=upload, bucket=bucket, body=body, most=most, by=by)
-    upload.refresh_from_db()
+    now = Upload.objects.filter(pk=upload.pk).first()
+    if now is None:
+        raise NoSuchUpload("The upload was ended meanwhile.")
     if body.failure is not None:
         raise type(body.failure)(
-            f"The body broke off. {upload.received} bytes have arrived and are kept: "
+            f"The body broke off. {now.received} bytes have arrived and are kept: "
             "ask for Upload-Offset with HEAD, and go on from there."
         )
-    return upload
+    return now
 
 
 def terminate(*, upload: Upload) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tusclient.client import TusClient
-from tusclient.uploader import Uploader
+from tusclient.uploader.uploader import Uploader
 
 from tests.blobs.bodies import digest, random_body
 from tests.e2e.wire import Wire

@@ -5,9 +5,11 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from objects_app.models import Blob, Bucket, Role, StoredObject
+from objects_app.services.digests import compute_digests
 from tests.access.people import Caller, grant, make_key, with_key, with_url
 from tests.blobs.bodies import digest
 from tests.client import Answer, DataPlane
+from tests.rest import tus_client
 from tests.rest.problem import assert_problem
 from tests.stored import lose, stored_digests
 
@@ -121,6 +123,24 @@ def test_a_limited_key_knows_what_it_reads(data_plane: DataPlane, alice: User) -
         link(data_plane, path, b"hidden", caller=limited), 412, "content_unknown"
     )
     assert link(data_plane, path, caller=limited).status == 201
+
+
+def test_content_that_came_in_pieces_is_known_once_it_has_a_digest(
+    data_plane: DataPlane,
+) -> None:
+    data_plane.put("/buckets/test")
+    path = tus_client.begin(data_plane, len(CONTENT))
+    tus_client.patch(data_plane, path, 0, CONTENT[:5])
+    tus_client.patch(data_plane, path, 5, CONTENT[5:])
+    assert_problem(link(data_plane), 412, "content_unknown")
+    compute_digests()
+
+    answer = link(data_plane)
+
+    assert answer.status == 201
+    assert answer.json()["etag"] == digest(CONTENT)
+    data_plane.delete(PATH)
+    assert data_plane.get(COPY).body == CONTENT
 
 
 def test_a_presigned_url_reads_nothing_and_so_knows_nothing(
