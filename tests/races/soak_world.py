@@ -21,7 +21,7 @@ from objects_app import metrics
 from objects_app.blobs.backend import backend
 from objects_app.blobs.ingest import Expected
 from objects_app.errors import BytesMissing, NoSuchKey, PreconditionFailed, StorageBusy
-from objects_app.models import Blob
+from objects_app.models import Blob, Upload
 from objects_app.queries import reads, sql, upkeep
 from objects_app.queries.rows import (
     ANYTHING,
@@ -32,7 +32,17 @@ from objects_app.queries.rows import (
     Scope,
     Totals,
 )
-from objects_app.services import backup, buckets, journal, objects, sweep, verify
+from objects_app.services import (
+    backup,
+    buckets,
+    changes,
+    journal,
+    multipart,
+    objects,
+    sweep,
+    uploads,
+    verify,
+)
 from tests.races.crashing import (
     Crash,
     Crashes,
@@ -52,9 +62,26 @@ CREATE_ONLY = Preconditions(if_none_match=("*",))
 
 
 _DANGLING = """
-SELECT o.key, o.sha256, CASE WHEN b.id IS NULL THEN 'gone' ELSE 'deleting' END
-FROM stored_object o LEFT JOIN blob b ON b.id = o.blob_id AND b.sha256 = o.sha256
+SELECT r.name, coalesce(b.sha256, r.sha256),
+  CASE WHEN b.id IS NULL THEN 'gone' ELSE 'deleting' END
+FROM (
+  SELECT key AS name, blob_id, sha256 FROM stored_object WHERE blob_id IS NOT NULL
+  UNION ALL
+  SELECT o.key, s.blob_id, NULL
+  FROM segment s JOIN stored_object o ON o.id = s.object_id
+  UNION ALL
+  SELECT u.key, p.blob_id, p.sha256
+  FROM upload_part p JOIN upload u ON u.id = p.upload_id
+) r LEFT JOIN blob b ON b.id = r.blob_id AND b.sha256 = coalesce(r.sha256, b.sha256)
 WHERE b.id IS NULL OR b.deleting_since IS NOT NULL
+"""
+
+# An object without a blob of its own that is no delete marker has all its segments.
+_INCOMPLETE = """
+SELECT o.key, o.size, coalesce(sum(s.size), 0)
+FROM stored_object o LEFT JOIN segment s ON s.object_id = o.id
+WHERE o.blob_id IS NULL AND NOT o.is_delete_marker
+GROUP BY o.id, o.key, o.size HAVING coalesce(sum(s.size), 0) <> o.size
 """
 
 
@@ -76,6 +103,7 @@ class World:
         self.store = backend()
         self.crashes = Crashes(crash_chance)
         self.stop = threading.Event()
+        self.composed: dict[str, list[str]] = {}
         self.counts: Counter[str] = Counter()
         self.losses: list[str] = []
         self.failures: list[str] = []
@@ -118,6 +146,34 @@ class World:
         objects.delete_object(bucket=self.bucket, key=key, conditions=conditions, by=BY)
         self.count("deletes")
 
+    def begin(self, key: str) -> Upload:
+        """Begin a multipart upload."""
+        return multipart.create_upload(
+            bucket=self.bucket, key=key, description=DESCRIPTION, by=BY
+        )
+
+    def put_part(self, upload: Upload, number: int, content: bytes) -> multipart.Listed:
+        """Put a part; return it as the completion lists it."""
+        part = multipart.put_part(
+            bucket=self.bucket,
+            upload=upload,
+            number=number,
+            stream=io.BytesIO(content),
+            length=len(content),
+            expected=Expected(),
+        )
+        self.count("parts")
+        return multipart.Listed(part.number, part.sha256)
+
+    def complete(self, upload: Upload, listed: list[multipart.Listed]) -> None:
+        """Make the parts an object."""
+        digests = [part.sha256 for part in listed]
+        self.composed[uploads.composite_etag(digests)] = digests
+        multipart.complete_upload(
+            bucket=self.bucket, upload=upload, listed=listed, by=BY
+        )
+        self.count("completions")
+
     def look_up(self, key: str) -> ObjectRow | None:
         """Return the key's row."""
         found = reads.find_object(self.bucket.name, key)
@@ -137,18 +193,28 @@ class World:
                 return None
             self.stop.wait(pause)
             try:
-                file = objects.open_bytes(row=row)
+                with objects.open_bytes(row=row) as file:
+                    found = file.read()
             except BytesMissing:
                 self.count("reads that looked again")
                 missed = version
                 continue
-            with file:
-                found = file.read()
+            except StorageBusy:  # overwritten by something not of the same segments
+                continue
             self.count("reads")
-            if len(found) != row.size or not self._is(found, row.sha256):
-                self.lose(f"{key}: wrong bytes under {row.sha256}")
+            if not self.is_sound(row, found):
+                self.lose(f"{key}: wrong bytes under {row.sha256 or row.etag}")
             return found
         return None
+
+    def is_sound(self, row: ObjectRow, found: bytes) -> bool:
+        """Whether these are the bytes that the row says."""
+        if len(found) != row.size:
+            return False
+        if row.blob_id is not None:
+            return self._is(found, row.sha256)
+        pieces = [self.contents[sha256] for sha256 in self.composed[row.etag]]
+        return found == b"".join(pieces)
 
     def check_references(self) -> None:
         """See that every object's blob has its row and is not being removed.
@@ -159,7 +225,11 @@ class World:
         with connection.cursor() as cursor:
             cursor.execute(_DANGLING, [])
             dangling = cursor.fetchall()
+            cursor.execute(_INCOMPLETE, [])
+            incomplete = cursor.fetchall()
         self.count("references compared")
+        for key, size, segments in incomplete:
+            self.lose(f"{key} has {size} bytes, its segments {segments}")
         for key, sha256, state in dangling:
             self.lose(f"{key} refers to a blob that is {state}: {sha256}")
 
@@ -185,7 +255,7 @@ class World:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*), coalesce(sum(size), 0) FROM stored_object"
-                " WHERE bucket_id = %s",
+                " WHERE bucket_id = %s AND NOT is_delete_marker",
                 [self.bucket.id],
             )
             objects_counted, size = cursor.fetchone()
@@ -239,10 +309,12 @@ def world(root: Path, *, seed: str, crash_chance: float = 0.0) -> Iterator[World
         backend.cache_clear()
         made = World(root, seed=seed, crash_chance=crash_chance)
         store = Crashing(made.store, made.crashes)
-        for service in (objects, sweep, verify):
+        for service in (changes, multipart, objects, sweep, verify):
             stack.enter_context(patch.object(service, "backend", lambda: store))
         steps: Any = Crashing(sql, made.crashes)
-        stack.enter_context(patch.object(objects, "sql", steps))
+        for service in (changes, objects):
+            stack.enter_context(patch.object(service, "sql", steps))
+        stack.enter_context(override_settings(MULTIPART_MIN_PART_BYTES=1))
         chores: Any = Crashing(upkeep, made.crashes)
         for service in (sweep, journal, backup):
             stack.enter_context(patch.object(service, "upkeep", chores))
