@@ -12,7 +12,8 @@ from tests.races.actors import (
 )
 from tests.races.backups import Backup, Release
 from tests.races.explorer import Explored, Explorer, Scenario, is_tidy, tidy
-from tests.races.laboratory import (
+from tests.races.laboratory import laboratory
+from tests.races.states import (
     ABSENT,
     CLAIMED,
     SHORT,
@@ -23,11 +24,22 @@ from tests.races.laboratory import (
     Files,
     Ref,
     Rows,
-    laboratory,
+    Version,
+    one,
 )
 from tests.races.sweepers import OrphanRemover, Sweeper
+from tests.races.transactions import (
+    Batch,
+    Copy,
+    Marker,
+    Move,
+    RemoveVersion,
+    Restore,
+    Switch,
+)
+from tests.races.uploading import Abort, Begin, Complete, PutPart
 
-_ON_A = (Ref(1, 0), None)
+_ON_A = ((one(1, 0),), ())
 
 STARTS: tuple[tuple[Rows, Files], ...] = (
     # Nothing at all.
@@ -57,6 +69,43 @@ _PUT = Put(content=0, key=0)
 _PUT_ELSEWHERE = Put(content=0, key=1)
 _OVERWRITE = Put(content=1, key=0)
 _OTHER = Put(content=1, key=1)
+
+
+# Versions of `a`, oldest first: two of one content; two of different ones, of which the
+# first may be gone from the backend's trust; a delete marker over one.
+VERSIONED: tuple[tuple[Rows, Files], ...] = tuple(
+    (Rows(blobs, histories, versioning=versioning), files)
+    for versioning in ("enabled", "suspended")
+    for blobs, histories, files in (
+        ((), ((), ()), (ABSENT, ABSENT)),
+        (
+            (BlobRow(0, TRUSTED), BlobRow(1, UNTRUSTED)),
+            ((one(1, 0), one(2, 1, null=False)), ()),
+            (WHOLE, WHOLE),
+        ),
+        (
+            (BlobRow(0, TRUSTED, condemned=True),),
+            ((one(1, 0, null=False), Version(null=False)), ()),
+            (WHOLE, ABSENT),
+        ),
+    )
+)
+
+# An upload that has a part; an object made of two.
+IN_PARTS: tuple[tuple[Rows, Files], ...] = (
+    (Rows(parts=(None, None)), (ABSENT, ABSENT)),
+    (
+        Rows((BlobRow(0, TRUSTED, condemned=True),), parts=(Ref(1, 0), None)),
+        (WHOLE, ABSENT),
+    ),
+    (
+        Rows(
+            (BlobRow(0, UNTRUSTED), BlobRow(1, TRUSTED)),
+            ((Version((Ref(1, 0), Ref(2, 1)), segmented=True),), ()),
+        ),
+        (WHOLE, WHOLE),
+    ),
+)
 
 
 def scenario(name: str, *actors: Actor) -> Scenario:
@@ -95,6 +144,26 @@ SMALL = (
     ),
 )
 """In the order in which a search that has little time should take them."""
+
+TRANSACTIONS = (
+    Scenario(
+        "a part of one content, completed, aborted and copied",
+        (
+            *(Begin(), PutPart(0, 1), PutPart(0, 2), Complete(), Abort()),
+            *(Copy(0, 1), Delete(0), Delete(1), _SWEEP),
+        ),
+        IN_PARTS,
+    ),
+    scenario(
+        "a copy, a move and a batch",
+        *(_PUT, Copy(0, 1), Move(1, 0), Batch(0, 1), Delete(0), _SWEEP),
+    ),
+    Scenario(
+        "versions removed and restored",
+        (_PUT, Restore(0), RemoveVersion(0), Marker(0), Switch(), _SWEEP),
+        VERSIONED,
+    ),
+)
 
 LARGE = (
     scenario(
@@ -136,9 +205,9 @@ def explore_all(
     refer to counts as a violation, too.
     """
     left = seconds
-    for one in scenarios:
+    for each in scenarios:
         with laboratory(spool_dir) as lab:
-            explorer = Explorer(lab, one)
+            explorer = Explorer(lab, each)
             explored = explorer.explore(seconds=left)
             left -= explored.seconds
             if explored.violation is None and left > 0:

@@ -29,7 +29,9 @@ from tests.races.explorer import (
     is_tidy,
     what_is_lost,
 )
-from tests.races.laboratory import (
+from tests.races.laboratory import Laboratory, laboratory
+from tests.races.scenarios import SMALL, STARTS, explore_all, untidy
+from tests.races.states import (
     ABSENT,
     DIGESTS,
     HOLDER_DEAD,
@@ -37,11 +39,8 @@ from tests.races.laboratory import (
     WHOLE,
     BlobRow,
     Files,
-    Laboratory,
     Rows,
-    laboratory,
 )
-from tests.races.scenarios import SMALL, STARTS, explore_all, untidy
 from tests.races.sweepers import OrphanRemover, Sweeper
 
 pytestmark = [pytest.mark.race, pytest.mark.sqlite_only, pytest.mark.django_db]
