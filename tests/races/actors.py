@@ -102,7 +102,7 @@ class Put(Actor):
             yield self.claim(lab, rows, files)
         elif local.at == "secure":
             yield self.secure(lab, rows, files, local)
-        else:
+        elif not rows.is_full(self.key):
             yield self.commit(lab, rows, files, local)
 
     def remember(self, local: Local, effect: Effect) -> Local:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connections
+from django.test import override_settings
 
 from objects_app.blobs.ingest import Received, Spool
 from objects_app.blobs.layout import storage_key
@@ -481,7 +482,8 @@ def laboratory(spool_dir: Path) -> Iterator[Laboratory]:
         for statement in _schema(original.connection):
             raw.execute(statement)
         raw.create_function("strftime", -1, _strftime)
-        yield Laboratory(raw, spool_dir)
+        with override_settings(MULTIPART_MIN_PART_BYTES=1):
+            yield Laboratory(raw, spool_dir)
     finally:
         connections["default"] = original
         wrapper.close()

@@ -160,7 +160,12 @@ TRANSACTIONS = (
     ),
     Scenario(
         "versions removed and restored",
-        (_PUT, Restore(0), RemoveVersion(0), Marker(0), Switch(), _SWEEP),
+        (_PUT, Restore(0), RemoveVersion(0), _SWEEP),
+        VERSIONED,
+    ),
+    Scenario(
+        "versions suspended and enabled again",
+        (_PUT, RemoveVersion(0), Marker(0), Switch(), _SWEEP),
         VERSIONED,
     ),
 )

@@ -26,6 +26,10 @@ NO_HOLD, HOLD, NEW_HOLD = range(3)
 """The sweep's hold: none; of a backup before; of the one that is being taken."""
 
 
+MOST_VERSIONS = 3
+"""Of a key: whoever would make another one waits until one is removed."""
+
+
 class BlobRow(NamedTuple):
     """A row of `blob`; `content` is its place in CONTENTS."""
 
@@ -98,6 +102,10 @@ class Rows(NamedTuple):
         for number, part in enumerate(self.parts or (), 1):
             if part is not None:
                 yield f"part {number}", part
+
+    def is_full(self, key: int) -> bool:
+        """Whether nobody may add a version to a key: the states would have no end."""
+        return len(self.objects[key]) >= MOST_VERSIONS
 
     def with_deleting(self, number: int, deleting: int) -> "Rows":
         """Return the rows with that one's holder alive or dead."""

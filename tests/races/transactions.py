@@ -33,13 +33,6 @@ from tests.races.states import (
     Version,
 )
 
-MOST_VERSIONS = 3  # of a key: whoever would make another waits until one is removed
-
-
-def is_full(rows: Rows, key: int) -> bool:
-    """Whether nobody may add a version to a key, or the states would have no end."""
-    return len(rows.objects[key]) >= MOST_VERSIONS
-
 
 def bucket(versioning: str) -> BucketRow:
     """Return the bucket as somebody knows it."""
@@ -59,7 +52,7 @@ class Transaction(Actor):
             yield from self.prepare(lab, rows, files, local)
         elif local.at == "see":
             yield self.see(lab, rows, files, local)
-        elif not any(is_full(rows, key) for key in self.keys):
+        elif not any(rows.is_full(key) for key in self.keys):
             yield self.apply(lab, rows, files, local)
 
     def remember(self, local: Local, effect: Effect) -> Local:
@@ -311,7 +304,7 @@ class Marker(Actor):
     def steps(
         self, lab: Laboratory, rows: Rows, files: Files, local: Local
     ) -> Iterator[Step]:
-        if is_full(rows, self.key):
+        if rows.is_full(self.key):
             return
         change = changes.change(
             bucket=bucket(rows.versioning),
