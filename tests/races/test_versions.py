@@ -457,3 +457,41 @@ def test_objects_made_of_parts_change_places_in_one_batch(
     )
     assert Segment.objects.count() == 5
     check_totals(store)
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.parametrize("what", ["put", "put if it is there", "delete"])
+def test_who_waits_for_an_upload_to_be_completed_leaves_no_segment_behind(
+    store: World, what: str
+) -> None:
+    """Its statement began before they were there."""
+    store.put("hot", b"there before")
+    upload = store.begin("hot")
+    pieces = list(store.contents.values())[1:3]
+    listed = [store.put_part(upload, i, one) for i, one in enumerate(pieces, 1)]
+    completed = Pausing("INSERT INTO segment", before=False)
+
+    def complete() -> None:
+        with connection.execute_wrapper(completed):
+            store.complete(upload, listed)
+
+    def follow() -> None:
+        assert completed.reached.wait(10)
+        if what == "delete":
+            store.delete("hot")
+        elif what == "put":
+            store.put("hot", b"after")
+        else:
+            store.put("hot", b"after", Preconditions(if_match=("*",)))
+
+    def watch() -> None:
+        assert completed.reached.wait(10)
+        wait_until_somebody_waits_for_a_lock()
+        completed.go_on.set()
+
+    results = race(complete, follow, watch)
+
+    assert raised(results) == []
+    assert store.read("hot") == (None if what == "delete" else b"after")
+    assert Segment.objects.count() == 0
+    check_totals(store)

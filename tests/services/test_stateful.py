@@ -199,9 +199,7 @@ class Services(RuleBasedStateMachine):
         call()
         self.model.versioning = versioning
 
-    @rule(
-        key=key_names, parts=st.lists(bodies, min_size=1, max_size=3), kind=kinds
-    )
+    @rule(key=key_names, parts=st.lists(bodies, min_size=1, max_size=3), kind=kinds)
     def upload(self, key: str, parts: list[bytes], kind: str) -> None:
         asked, bucket = self.conditions(kind, key), self.bucket()
         upload = multipart.create_upload(
