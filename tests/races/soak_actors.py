@@ -180,14 +180,18 @@ def backup_taker(world: World) -> Act:
 
 
 def blobs_needed(path: Path) -> dict[str, int]:
-    """Return the digests, and sizes, that the objects in a backup have."""
+    """Return the digests, and sizes, of all that is referred to in a backup."""
+    blobs: dict[int, tuple[str, int]] = {}
+    referred: set[int] = set()
     with dumps.Reader(path) as reader:
-        return {
-            row["sha256"]: row["size"]
-            for batch in reader.batches()
-            if batch.table == "stored_object"
-            for row in (dict(zip(batch.columns, r, strict=True)) for r in batch.rows)
-        }
+        for batch in reader.batches():
+            for values in batch.rows:
+                row = dict(zip(batch.columns, values, strict=True))
+                if batch.table == "blob":
+                    blobs[row["id"]] = (row["sha256"], row["size"])
+                elif row.get("blob_id") is not None:
+                    referred.add(row["blob_id"])
+    return dict(blobs[id_] for id_ in referred)
 
 
 def everybody(world: World) -> dict[str, Act]:

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from django.db.models import Q
 from django.test import override_settings
 
 from objects_app.models import Blob, StoredObject
 from objects_app.services import backup, journal, sweep
+from tests.races import soak_transactions
 from tests.races.soak_actors import everybody
 from tests.races.soak_world import World, lost_races, trust, world
 
@@ -24,6 +26,17 @@ COUNTED = (
     "removed blobs",
     "removed orphans",
     "rescues",
+    "versions removed",
+    "versions read",
+    "delete markers",
+    "batches",
+    "copies",
+    "moves",
+    "parts",
+    "completions",
+    "aborts",
+    "restores",
+    "restored keys",
     "backups",
     "folded journal rows",
     "totals compared",
@@ -43,9 +56,11 @@ def soak(
     """Let everybody work for so long, then check everything; return what was seen."""
     with world(root, seed=seed, crash_chance=crash_chance) as made:
         races = lost_races()
+        made.refusals = soak_transactions.REFUSALS
+        acts = {**everybody(made), **soak_transactions.everybody(made)}
         threads = [
             threading.Thread(target=made.run, args=(name, act), name=name)
-            for name, act in everybody(made).items()
+            for name, act in acts.items()
         ]
         for thread in threads:
             thread.start()
@@ -99,14 +114,20 @@ def final_check(made: World) -> list[str]:
 
 
 def read_everything(made: World) -> list[str]:
-    """Read every object and compare its bytes and its blob's row."""
+    """Read every version and compare its bytes and its blob's row."""
     problems = []
     for row in StoredObject.objects.select_related("blob"):
-        if row.blob is None or row.blob.sha256 != row.sha256:
+        if row.blob is not None and row.blob.sha256 != row.sha256:
             problems.append(f"{row.key} refers to the blob of other content")
         before = len(made.losses)
-        if made.read(row.key) is None and len(made.losses) == before:
-            problems.append(f"{row.key} has a row and cannot be found")
+        if row.is_latest and not row.is_delete_marker:
+            bucket = made.kept if row.bucket_id == made.kept.id else made.bucket
+            found = made.read(row.key, bucket=bucket)
+            if found is None and len(made.losses) == before:
+                problems.append(f"{row.key} has a row and cannot be found")
+        else:
+            made.read_version(row)
+        made.check_history(row.bucket_id, row.key)
     return problems
 
 
@@ -129,7 +150,15 @@ def compare_blobs(made: World) -> list[str]:
     """Return where rows of blobs, stored files and references disagree."""
     rows = dict(Blob.objects.values_list("sha256", "size"))
     files = {stored.sha256: stored.size for stored in made.store.walk()}
-    wanted = set(StoredObject.objects.values_list("sha256", flat=True))
+    referred = (
+        Q(stored_objects__isnull=False)
+        | Q(segments__isnull=False)
+        | Q(upload_parts__isnull=False)
+    )
+    wanted = {
+        *Blob.objects.filter(referred).values_list("sha256", flat=True),
+        *StoredObject.objects.exclude(sha256="").values_list("sha256", flat=True),
+    }
     problems = [f"{sha256} has a row, no bytes" for sha256 in rows.keys() - files]
     problems += [f"{sha256} has bytes, no row" for sha256 in files.keys() - rows]
     problems += [f"{sha256} is not referred to" for sha256 in rows.keys() - wanted]

@@ -21,7 +21,7 @@ from objects_app import metrics
 from objects_app.blobs.backend import backend
 from objects_app.blobs.ingest import Expected
 from objects_app.errors import BytesMissing, NoSuchKey, PreconditionFailed, StorageBusy
-from objects_app.models import Blob, Upload
+from objects_app.models import Blob, StoredObject, Upload
 from objects_app.queries import reads, sql, upkeep
 from objects_app.queries.rows import (
     ANYTHING,
@@ -39,6 +39,7 @@ from objects_app.services import (
     journal,
     multipart,
     objects,
+    parts,
     sweep,
     uploads,
     verify,
@@ -76,13 +77,19 @@ FROM (
 WHERE b.id IS NULL OR b.deleting_since IS NOT NULL
 """
 
-# An object without a blob of its own that is no delete marker has all its segments.
+# An object without a blob of its own that is no delete marker has all its segments;
+# others have none.
 _INCOMPLETE = """
-SELECT o.key, o.size, coalesce(sum(s.size), 0)
+SELECT o.key, CASE WHEN o.blob_id IS NULL THEN o.size ELSE 0 END, count(s.id),
+  coalesce(sum(s.size), 0)
 FROM stored_object o LEFT JOIN segment s ON s.object_id = o.id
-WHERE o.blob_id IS NULL AND NOT o.is_delete_marker
-GROUP BY o.id, o.key, o.size HAVING coalesce(sum(s.size), 0) <> o.size
+GROUP BY o.id, o.key, o.blob_id, o.size
+HAVING coalesce(sum(s.size), 0) <> CASE WHEN o.blob_id IS NULL THEN o.size ELSE 0 END
+  OR (o.blob_id IS NOT NULL AND count(s.id) > 0)
 """
+
+
+_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 
 
 def make_contents(seed: str) -> dict[str, bytes]:
@@ -102,6 +109,7 @@ class World:
         self.keys = [f"shared/{number}" for number in range(4)]
         self.store = backend()
         self.crashes = Crashes(crash_chance)
+        self.refusals: tuple[type[Exception], ...] = (NoSuchKey, PreconditionFailed)
         self.stop = threading.Event()
         self.composed: dict[str, list[str]] = {}
         self.counts: Counter[str] = Counter()
@@ -112,6 +120,13 @@ class World:
         self.bucket: BucketRow = buckets.create_bucket(
             new=buckets.NewBucket("soak", None), by=BY
         ).row
+        self.kept: BucketRow = buckets.change_bucket(
+            bucket=buckets.create_bucket(
+                new=buckets.NewBucket("soak-kept", None), by=BY
+            ).row,
+            changes={"versioning": "enabled"},
+            by=BY,
+        )
 
     def count(self, what: str, amount: int = 1) -> None:
         """Add to what the report will say."""
@@ -124,11 +139,16 @@ class World:
             self.losses.append(what)
 
     def put(
-        self, key: str, content: bytes, conditions: Preconditions = ANYTHING
+        self,
+        key: str,
+        content: bytes,
+        conditions: Preconditions = ANYTHING,
+        *,
+        bucket: BucketRow | None = None,
     ) -> objects.StoredResult:
         """Put a body as a door does."""
         stored = objects.put_object(
-            bucket=self.bucket,
+            bucket=bucket or self.bucket,
             key=key,
             stream=io.BytesIO(content),
             length=len(content),
@@ -141,21 +161,29 @@ class World:
         self.count("commits")
         return stored
 
-    def delete(self, key: str, conditions: Preconditions = ANYTHING) -> None:
+    def delete(
+        self,
+        key: str,
+        conditions: Preconditions = ANYTHING,
+        *,
+        bucket: BucketRow | None = None,
+    ) -> None:
         """Delete a key as a door does."""
-        objects.delete_object(bucket=self.bucket, key=key, conditions=conditions, by=BY)
+        bucket = bucket or self.bucket
+        objects.delete_object(bucket=bucket, key=key, conditions=conditions, by=BY)
         self.count("deletes")
 
-    def begin(self, key: str) -> Upload:
+    def begin(self, key: str, *, bucket: BucketRow | None = None) -> Upload:
         """Begin a multipart upload."""
+        bucket = bucket or self.bucket
         return multipart.create_upload(
-            bucket=self.bucket, key=key, description=DESCRIPTION, by=BY
+            bucket=bucket, key=key, description=DESCRIPTION, by=BY
         )
 
     def put_part(self, upload: Upload, number: int, content: bytes) -> multipart.Listed:
         """Put a part; return it as the completion lists it."""
         part = multipart.put_part(
-            bucket=self.bucket,
+            bucket=self._bucket_of(upload),
             upload=upload,
             number=number,
             stream=io.BytesIO(content),
@@ -170,23 +198,28 @@ class World:
         digests = [part.sha256 for part in listed]
         self.composed[uploads.composite_etag(digests)] = digests
         multipart.complete_upload(
-            bucket=self.bucket, upload=upload, listed=listed, by=BY
+            bucket=self._bucket_of(upload), upload=upload, listed=listed, by=BY
         )
         self.count("completions")
 
-    def look_up(self, key: str) -> ObjectRow | None:
+    def _bucket_of(self, upload: Upload) -> BucketRow:
+        return self.kept if upload.bucket_id == self.kept.id else self.bucket
+
+    def look_up(self, key: str, *, bucket: BucketRow | None = None) -> ObjectRow | None:
         """Return the key's row."""
-        found = reads.find_object(self.bucket.name, key)
+        found = reads.find_object((bucket or self.bucket).name, key)
         return found[1] if found else None
 
-    def read(self, key: str, *, pause: float = 0) -> bytes | None:
+    def read(
+        self, key: str, *, pause: float = 0, bucket: BucketRow | None = None
+    ) -> bytes | None:
         """Read a key and compare every byte; None if there is no such object.
 
         `pause` lies between look-up and open. With no grace, bytes may go between them
         as often as the row does; a row that is what it was and has no bytes is a loss.
         """
         missed = None
-        while (row := self.look_up(key)) is not None:
+        while (row := self.look_up(key, bucket=bucket)) is not None:
             version = (row.id, row.created_at)
             if version == missed:
                 self.lose(f"{key}: {row.sha256} is committed, its bytes are not there")
@@ -207,7 +240,7 @@ class World:
             return found
         return None
 
-    def is_sound(self, row: ObjectRow, found: bytes) -> bool:
+    def is_sound(self, row: ObjectRow | StoredObject, found: bytes) -> bool:
         """Whether these are the bytes that the row says."""
         if len(found) != row.size:
             return False
@@ -215,6 +248,40 @@ class World:
             return self._is(found, row.sha256)
         pieces = [self.contents[sha256] for sha256 in self.composed[row.etag]]
         return found == b"".join(pieces)
+
+    def read_version(self, version: StoredObject) -> None:
+        """Read a version and compare every byte, if it is still there."""
+        missed = False
+        while row := StoredObject.objects.filter(
+            pk=version.pk, created_at=version.created_at, is_delete_marker=False
+        ).first():
+            if missed:
+                self.lose(f"{row.key}: the bytes of {row.version_id} are not there")
+                return
+            try:
+                with objects.open_bytes(row=row) as file:  # type: ignore[arg-type]
+                    found = file.read()
+            except (BytesMissing, StorageBusy):
+                missed = True
+                continue
+            self.count("versions read")
+            if not self.is_sound(row, found):
+                self.lose(f"{row.key}: wrong bytes in {row.version_id}")
+            return
+
+    def check_history(self, bucket_id: int, key: str) -> None:
+        """See that each version lasts until the next, and the last is the latest."""
+        rows = list(
+            StoredObject.objects.filter(bucket_id=bucket_id, key=key)
+            .order_by("created_at")
+            .values_list("created_at", "superseded_at", "is_latest")
+        )
+        following = [*(created for created, _, _ in rows), None][1:]
+        for (created, superseded, is_latest), after in zip(
+            rows, following, strict=True
+        ):
+            if superseded != after or is_latest != (after is None) or created == after:
+                self.lose(f"{key}: its versions have gaps: {rows}")
 
     def check_references(self) -> None:
         """See that every object's blob has its row and is not being removed.
@@ -228,8 +295,8 @@ class World:
             cursor.execute(_INCOMPLETE, [])
             incomplete = cursor.fetchall()
         self.count("references compared")
-        for key, size, segments in incomplete:
-            self.lose(f"{key} has {size} bytes, its segments {segments}")
+        for key, size, number, segments in incomplete:
+            self.lose(f"{key}: {size} bytes in segments; {number} have {segments}")
         for key, sha256, state in dangling:
             self.lose(f"{key} refers to a blob that is {state}: {sha256}")
 
@@ -241,22 +308,23 @@ class World:
 
     def check_totals(self) -> None:
         """Compare the journal's totals with COUNT and SUM at one moment."""
-        with transaction.atomic():
-            if connection.vendor == "postgresql":
-                with connection.cursor() as cursor:
-                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            totals = reads.bucket_totals(self.bucket.id)
-            counted = self._counted()
-        self.count("totals compared")
-        if totals != counted:
-            self.lose(f"the journal says {totals}, the rows say {counted}")
+        for bucket in (self.bucket, self.kept):
+            with transaction.atomic():
+                if connection.vendor == "postgresql":
+                    with connection.cursor() as cursor:
+                        cursor.execute(_ONE_MOMENT)
+                totals = reads.bucket_totals(bucket.id)
+                counted = self._counted(bucket)
+            self.count("totals compared")
+            if totals != counted:
+                self.lose(f"the journal says {totals}, the rows say {counted}")
 
-    def _counted(self) -> Totals:
+    def _counted(self, bucket: BucketRow) -> Totals:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*), coalesce(sum(size), 0) FROM stored_object"
                 " WHERE bucket_id = %s AND NOT is_delete_marker",
-                [self.bucket.id],
+                [bucket.id],
             )
             objects_counted, size = cursor.fetchone()
         return Totals(int(objects_counted), int(size))
@@ -275,7 +343,7 @@ class World:
                 except Crash:
                     self.count("crashes")
                     forget_connection()
-                except (NoSuchKey, PreconditionFailed) as refusal:
+                except self.refusals as refusal:
                     self.count(type(refusal).__name__)
                 except (StorageBusy, DatabaseError) as busy:
                     self._note_busy(busy)
@@ -312,7 +380,7 @@ def world(root: Path, *, seed: str, crash_chance: float = 0.0) -> Iterator[World
         for service in (changes, multipart, objects, sweep, verify):
             stack.enter_context(patch.object(service, "backend", lambda: store))
         steps: Any = Crashing(sql, made.crashes)
-        for service in (changes, objects):
+        for service in (changes, objects, parts):
             stack.enter_context(patch.object(service, "sql", steps))
         stack.enter_context(override_settings(MULTIPART_MIN_PART_BYTES=1))
         chores: Any = Crashing(upkeep, made.crashes)

@@ -34,6 +34,8 @@ def test_a_short_soak_with_crashes_loses_nothing(
     assert made.counts["reads"] > 0
     assert made.counts["removed blobs"] > 0
     assert made.counts["backups"] > 0
+    for what in ("copies", "moves", "completions", "restores", "versions removed"):
+        assert made.counts[what] > 0
     assert made.crashes.injected > 0
 
 
