@@ -14,14 +14,7 @@ from objects_app.queries import reads, sql
 from objects_app.queries.rows import ANYTHING, BlobState, Claim, NewObject
 from objects_app.services import objects
 from tests.blobs.memory import MemoryBackend
-from tests.races.laboratory import (
-    BUCKET,
-    BY,
-    TRUST_SECONDS,
-    Laboratory,
-    Violation,
-    claimed_at,
-)
+from tests.races.laboratory import BUCKET, BY, TRUST_SECONDS, Laboratory, claimed_at
 from tests.races.states import (
     CONTENTS,
     DIGESTS,
@@ -32,6 +25,7 @@ from tests.races.states import (
     Files,
     Held,
     Rows,
+    Violation,
 )
 
 

@@ -145,7 +145,7 @@ class Explorer:
                 self._check(*both, (), "start")
                 self._reach((*both, *(self._start for _ in self.scenario.actors)), -1)
             while at < len(self._states):
-                if at % 1024 == 0 and time.monotonic() - started > seconds:
+                if at % 64 == 0 and time.monotonic() - started > seconds:
                     break
                 self._expand(at)
                 at += 1

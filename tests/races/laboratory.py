@@ -16,7 +16,6 @@ about that is its `Effect`, to be applied to every actor's memory.
 """
 
 import functools
-import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,8 +31,18 @@ from objects_app.blobs.layout import storage_key
 from objects_app.queries import reads
 from objects_app.queries.rows import Actor as By
 from objects_app.queries.rows import Totals
-from objects_app.services import uploads
 from tests.blobs.memory import Content, MemoryBackend
+from tests.races.histories import (
+    NOW,
+    check_times,
+    etag_of,
+    number_of,
+    object_id,
+    text,
+    version_id,
+    version_of,
+    version_time,
+)
 from tests.races.states import (
     ABSENT,
     BEFORE_HOLD,
@@ -48,6 +57,7 @@ from tests.races.states import (
     NEW_HOLD,
     NO_HOLD,
     NOT_DELETING,
+    PARTS,
     SHORT,
     TAKEN_SINCE,
     TRUSTED,
@@ -61,18 +71,17 @@ from tests.races.states import (
     Ref,
     Rows,
     Version,
+    Violation,
 )
 
 T = TypeVar("T")
 
 BUCKET = "bucket"
-PARTS = 2  # that an upload may have
 UPLOAD = 1  # its row's id
 TRUST_SECONDS = 86_400
 LEASE_SECONDS = 30
 BY = By("explorer", "node", "request")
 
-NOW = datetime(2030, 1, 1, tzinfo=UTC)
 _FORMATS = {"%Y-%m-%d %H:%M:%f000", "%Y-%m-%d %H:%M:%f"}  # ours and Django's
 _EPOCH = "1970-01-01 00:00:00.000000"
 _VERSION = "2029-01-01 00:00:00.000000"
@@ -105,10 +114,6 @@ class Outcome(NamedTuple, Generic[T]):
     rows: Rows
     answer: T
     effect: Effect
-
-
-class Violation(AssertionError):
-    """Something that must never be."""
 
 
 class Laboratory:
@@ -233,8 +238,8 @@ class Laboratory:
                     DIGESTS[contents[0]] if whole else "",
                     version.size,
                     etag_of(contents) if not whole else DIGESTS[contents[0]],
-                    _text(version_time(place)),
-                    None if is_latest else _text(version_time(place + 1)),
+                    text(version_time(place)),
+                    None if is_latest else text(version_time(place + 1)),
                 ),
             )
             if version.segmented:
@@ -344,12 +349,14 @@ class Laboratory:
         objects = []
         touched = set()
         for key, rows in enumerate(found):
-            _check_times(KEYS[key], rows)
+            check_times(KEYS[key], rows)
             objects.append(
-                tuple(_version(row, segments.pop(row[0], []), numbers) for row in rows)
+                tuple(
+                    version_of(row, segments.pop(row[0], []), numbers) for row in rows
+                )
             )
             was = [
-                (object_id(key, place), _text(version_time(place)))
+                (object_id(key, place), text(version_time(place)))
                 for place in range(len(before.objects[key]))
             ]
             if [(row[0], row[8]) for row in rows] != was:
@@ -371,93 +378,15 @@ class Laboratory:
         ).fetchall():
             if upload not in ids:
                 raise Violation("a completed upload has parts")
-            parts[number - 1] = Ref(_number(blob, numbers), DIGESTS.index(sha256))
+            parts[number - 1] = Ref(number_of(blob, numbers), DIGESTS.index(sha256))
         ended = before.parts is not None and UPLOAD not in ids
         return tuple(parts) if ids else None, ended
-
-
-def object_id(key: int, place: int) -> int:
-    """Return the id that the version at that place of a key's history has."""
-    return 100 * (key + 1) + place
-
-
-def version_id(version: Version, place: int) -> str:
-    """Return the version id of the version at that place."""
-    return "null" if version.null else f"v{place}"
-
-
-def version_time(place: int) -> datetime:
-    """Return the creation time of the version at that place."""
-    return datetime(2029, 1, 1, microsecond=place, tzinfo=UTC)
-
-
-def etag_of(contents: tuple[int, ...]) -> str:
-    """Return the ETag of what is made of these contents."""
-    return uploads.composite_etag([DIGESTS[content] for content in contents])
-
-
-_COMPOSED = {
-    etag_of(contents): contents
-    for count in range(1, PARTS + 1)
-    for contents in itertools.product(range(len(CONTENTS)), repeat=count)
-}
-
-
-def _check_times(name: str, rows: list[tuple[Any, ...]]) -> None:
-    """A key's versions follow each other, each until the next; the last is the latest.
-
-    `rows` are in the order of their creation times.
-    """
-    for place, (_, _, is_latest, *_, created, superseded) in enumerate(rows):
-        following = rows[place + 1] if place + 1 < len(rows) else None
-        if following is not None and created >= following[8]:
-            raise Violation(f"two versions of {name} are of one time")
-        if superseded != (following[8] if following else None):
-            raise Violation(f"a version of {name} does not last until the next")
-        if bool(is_latest) != (following is None):
-            raise Violation(f"the latest version of {name} is not its last")
-    if rows and rows[-1][8] > _text(NOW + timedelta(milliseconds=1)):
-        raise Violation(f"the version time of {name} is ahead")
-
-
-def _version(
-    row: tuple[Any, ...],
-    segments: list[tuple[int, int, int]],
-    numbers: tuple[int, ...],
-) -> Version:
-    id_, name, _, is_marker, blob, sha256, size, etag, _, _ = row
-    null = name == "null"
-    if is_marker:
-        if blob or segments or size:
-            raise Violation("a delete marker has bytes")
-        return Version(null=null)
-    if blob is not None:
-        if segments:
-            raise Violation("an object has a blob and segments")
-        return Version((Ref(_number(blob, numbers), DIGESTS.index(sha256)),), null=null)
-    contents = _COMPOSED[etag]
-    offset = 0
-    for content, (start, length, _) in zip(contents, segments, strict=True):
-        if (start, length) != (offset, len(CONTENTS[content])):
-            raise Violation(f"a segment of object {id_} is not where it should be")
-        offset += length
-    if offset != size:
-        raise Violation(f"object {id_} has {size} bytes, its segments {offset}")
-    refs = tuple(
-        Ref(_number(blob, numbers), content)
-        for content, (_, _, blob) in zip(contents, segments, strict=True)
-    )
-    return Version(refs, segmented=True, null=null)
-
-
-def _number(blob: int, numbers: tuple[int, ...]) -> int:
-    return numbers.index(blob) + 1 if blob in numbers else 0
 
 
 def claimed_at(held: Held) -> str:
     """Return the creation time that a claim of this row carries."""
     moment = datetime(2020, 1, 1, microsecond=held.number, tzinfo=UTC)
-    return _text(moment) if held.fresh else _OTHER
+    return text(moment) if held.fresh else _OTHER
 
 
 def deleting_since(held: Held) -> str:
@@ -513,11 +442,7 @@ def _strftime(pattern: str, moment: str, *modifiers: str) -> str:
         if unit != "seconds":
             raise ValueError(f"unforeseen modifier {modifier!r}")
         ago += timedelta(seconds=float(seconds))
-    return _text(NOW + ago)
-
-
-def _text(moment: datetime) -> str:
-    return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return text(NOW + ago)
 
 
 def _verified(text: str | None) -> int:

@@ -146,14 +146,6 @@ SMALL = (
 """In the order in which a search that has little time should take them."""
 
 TRANSACTIONS = (
-    Scenario(
-        "a part of one content, completed, aborted and copied",
-        (
-            *(Begin(), PutPart(0, 1), PutPart(0, 2), Complete(), Abort()),
-            *(Copy(0, 1), Delete(0), Delete(1), _SWEEP),
-        ),
-        IN_PARTS,
-    ),
     scenario(
         "a copy, a move and a batch",
         *(_PUT, Copy(0, 1), Move(1, 0), Batch(0, 1), Delete(0), _SWEEP),
@@ -167,6 +159,14 @@ TRANSACTIONS = (
         "versions suspended and enabled again",
         (_PUT, RemoveVersion(0), Marker(0), Switch(), _SWEEP),
         VERSIONED,
+    ),
+    Scenario(
+        "a part of one content, completed, aborted and copied",
+        (
+            *(Begin(), PutPart(0, 1), PutPart(0, 2), Complete(), Abort()),
+            *(Copy(0, 1), Delete(0), Delete(1), _SWEEP),
+        ),
+        IN_PARTS,
     ),
 )
 
@@ -193,6 +193,34 @@ LARGE = (
         *(_PUT, _PUT, _PUT_ELSEWHERE, Delete(0), Delete(1)),
         *(Reader(0), _ORPHANS, _SWEEP, _SWEEP, _SWEEP),
     ),
+    Scenario(
+        "two contents in parts, a copy, a sweep",
+        (
+            *(Begin(), PutPart(0, 1), PutPart(1, 2), Complete(), Abort()),
+            *(Copy(0, 1), Delete(0), Delete(1), _SWEEP),
+        ),
+        IN_PARTS,
+    ),
+    Scenario(
+        "versions of two contents, restored, removed, suspended",
+        (
+            *(_PUT, _OVERWRITE, Restore(0), RemoveVersion(0), Marker(0)),
+            *(Switch(), _SWEEP),
+        ),
+        VERSIONED,
+    ),
+    Scenario(
+        "an upload completed among versions",
+        (
+            *(Begin(), PutPart(0, 1), Complete(), _PUT, Restore(0)),
+            *(RemoveVersion(0), _SWEEP),
+        ),
+        VERSIONED,
+    ),
+    scenario(
+        "a copy, a move and a batch of two contents",
+        *(_PUT, _OVERWRITE, Copy(0, 1), Move(1, 0), Batch(0, 1), _SWEEP),
+    ),
     scenario(
         "two contents, everybody",
         *(_PUT, _OVERWRITE, Delete(0), Reader(0), _ORPHANS, _SWEEP, _SWEEP),
@@ -204,18 +232,20 @@ LARGE = (
 def explore_all(
     scenarios: tuple[Scenario, ...], *, seconds: float, spool_dir: Path
 ) -> Iterator[Explored]:
-    """Search one scenario after the other, together at most for so long.
+    """Search one scenario after the other, together at most for so long, which they
+    share alike.
 
     A state from which a sweep and a removal of orphans leave more than what the objects
     refer to counts as a violation, too.
     """
     left = seconds
-    for each in scenarios:
+    for place, each in enumerate(scenarios):
         with laboratory(spool_dir) as lab:
             explorer = Explorer(lab, each)
-            explored = explorer.explore(seconds=left)
+            share = left / (len(scenarios) - place)
+            explored = explorer.explore(seconds=share)
             left -= explored.seconds
-            if explored.violation is None and left > 0:
+            if explored.violation is None and explored.seconds < share:
                 explored = explored._replace(violation=untidy(explorer))
         yield explored
 

@@ -30,6 +30,14 @@ MOST_VERSIONS = 3
 """Of a key: whoever would make another one waits until one is removed."""
 
 
+PARTS = 2
+"""That an upload may have."""
+
+
+class Violation(AssertionError):
+    """Something that must never be."""
+
+
 class BlobRow(NamedTuple):
     """A row of `blob`; `content` is its place in CONTENTS."""
 

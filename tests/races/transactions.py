@@ -10,18 +10,8 @@ from objects_app.queries.changes import Change, Changed, Mark, Refused
 from objects_app.queries.rows import BucketRow, ObjectRow
 from objects_app.services import changes
 from tests.races.actors import START, Actor, Local, Step
-from tests.races.laboratory import (
-    BUCKET,
-    BY,
-    NOW,
-    OTHER_TIME,
-    Laboratory,
-    Outcome,
-    etag_of,
-    object_id,
-    version_id,
-    version_time,
-)
+from tests.races.histories import NOW, etag_of, object_id, version_id, version_time
+from tests.races.laboratory import BUCKET, BY, OTHER_TIME, Laboratory, Outcome
 from tests.races.states import (
     CONTENTS,
     DIGESTS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from objects_app.errors import NoSuchUpload, UploadCompleted
+from objects_app.errors import InvalidPart, NoSuchUpload, UploadCompleted
 from objects_app.models import Upload
 from objects_app.queries import sql
 from objects_app.queries.changes import Changed, Mark, Refused
@@ -10,7 +10,8 @@ from objects_app.queries.rows import ANYTHING
 from objects_app.services import multipart, parts, uploads
 from objects_app.services.objects import Description
 from tests.races.actors import START, Actor, Local, Put, Step
-from tests.races.laboratory import BY, UPLOAD, Laboratory, etag_of
+from tests.races.histories import etag_of
+from tests.races.laboratory import BY, UPLOAD, Laboratory
 from tests.races.states import (
     CONTENTS,
     DIGESTS,
@@ -169,5 +170,5 @@ class Complete(Transaction):
             return sql.apply(
                 changes=[change], marks=marks, by=BY, first=completion.check
             )
-        except (NoSuchUpload, UploadCompleted, multipart.InvalidPart):
+        except (NoSuchUpload, UploadCompleted, InvalidPart):
             return None
