@@ -59,6 +59,7 @@ deploy-check: ## Run Django's deploy checks with the settings of a production no
 soak: ## Race writers, deleters, readers and sweepers for long: make soak MINUTES=30
 	$(DEV)
 	$(WITHOUT_SERVERS) MINUTES=$(MINUTES) $(PYTHON_BIN) -m tests.races.soak
+	$(WITHOUT_SERVERS) STATEFUL_EXAMPLES=1000 $(PYTHON_BIN) -m pytest -q tests/services/test_stateful.py
 	MINUTES=$(MINUTES) $(WITH_SERVERS) --s3 $(PYTHON_BIN) -m tests.races.soak
 
 bench: ## Measure this machine, each number beside its limit

@@ -20,7 +20,12 @@ from objects_app.queries.rows import (
     Preconditions,
     Room,
 )
-from objects_app.queries.single import committed, put_change
+from objects_app.queries.single import (
+    committed,
+    deleted,
+    put_change,
+    removal_change,
+)
 
 # The row as claimed: after a crash that lost an asynchronous claim the database may
 # hand its id to other content, so id, digest and creation time must all agree.
@@ -76,6 +81,9 @@ _INSERT = f"""
   INSERT INTO stored_object ({_COLUMNS})
   SELECT {", ".join(_NEW_VALUES.values())}, 'null', true, false, clock_timestamp()
   FROM b"""
+# An object made of segments is left to the engine: a statement that waited for whoever
+# made it does not see them, and they would stay.
+_IS_WHOLE = "stored_object.blob_id IS NOT NULL"
 _ON_CONFLICT = " ON CONFLICT (bucket_id, key) WHERE is_latest "
 
 JOURNAL_COLUMNS = (
@@ -95,8 +103,9 @@ def commit(
 ) -> Committed | None:
     """See Dialect.commit.
 
-    With versions enabled, of writers of one key at once one wins each time; who loses
-    comes in turn under the key's lock. Suspended, it is always the engine's.
+    What the one statement does not write the engine decides, under the key's lock: with
+    versions enabled, of writers of one key at once one wins each time. Suspended, it is
+    always the engine's.
     """
     if new.versioning == "suspended":
         return _commit_in_turn(
@@ -133,7 +142,7 @@ def commit(
     created_at, replaced, *room = row
     if created_at is not None:
         return Committed(version_id, created_at, replaced)
-    if new.versioning == "enabled":
+    if new.versioning == "enabled" or conditions.if_none_match != ("*",):
         return _commit_in_turn(
             claim=claim,
             new=new,
@@ -190,10 +199,6 @@ def _commit_statement(
 WITH b AS MATERIALIZED ({_MARK_SEEN if wrote else _MARK_TRUSTED}),
 {room}
 o AS ({_upsert(shape, limited=limited)} {_RETURNING}),
-s AS (
-  DELETE FROM segment USING o
-  WHERE segment.object_id = o.id AND o.prev_size IS NOT NULL
-),
 j AS (
   INSERT INTO journal_entry ({JOURNAL_COLUMNS})
   SELECT %(bucket_id)s::bigint, %(bucket_name)s, %(key)s, 'null', 'put',
@@ -299,7 +304,9 @@ def _condition(shape: tuple[bool | str, ...]) -> str:
 
 def _upsert(shape: tuple[bool | str, ...], *, limited: bool) -> str:
     if_match, if_none_match, _ = shape
-    condition = f"{_condition(shape)}{postgresql_quotas.FITS_STILL if limited else ''}"
+    condition = f"{_IS_WHOLE} AND {_condition(shape)}"
+    if limited:
+        condition += postgresql_quotas.FITS_STILL
     if if_match:
         assignments = ", ".join(
             f"{column} = {value}"
@@ -339,10 +346,14 @@ def delete_object(
         "versioning": "off",
         **by.columns(),
     }
-    removed, existed = run.one(_delete_statement(_shape(conditions)), parameters)
-    if removed or existed:
-        return Deleted(removed=removed)
-    return None
+    if run.one(_delete_statement(_shape(conditions)), parameters)[0]:
+        return Deleted(removed=True)
+    if conditions == ANYTHING:
+        return None
+    removal = removal_change(
+        bucket_id=bucket_id, bucket_name=bucket_name, key=key, conditions=conditions
+    )
+    return deleted(apply(changes=[removal], by=by))
 
 
 @cache
@@ -351,10 +362,8 @@ def _delete_statement(shape: tuple[bool | str, ...]) -> str:
 WITH d AS (
   DELETE FROM stored_object
   WHERE bucket_id = %(bucket_id)s::bigint AND key = %(key)s AND is_latest
-    AND {_VERSIONING} AND {_condition(shape)}
+    AND {_VERSIONING} AND {_IS_WHOLE} AND {_condition(shape)}
   RETURNING id, size, sha256, blob_id
-), s AS (
-  DELETE FROM segment USING d WHERE segment.object_id = d.id
 ), j AS (
   INSERT INTO journal_entry ({JOURNAL_COLUMNS})
   SELECT %(bucket_id)s::bigint, %(bucket_name)s, %(key)s, 'null', 'delete',
@@ -362,20 +371,5 @@ WITH d AS (
     %(actor)s, %(node_id)s, %(request_id)s, %(key_id)s, %(address)s
   FROM d
 )
-SELECT EXISTS (SELECT FROM d), {_exists(shape)}
+SELECT EXISTS (SELECT FROM d)
 """
-
-
-def _exists(shape: tuple[bool | str, ...]) -> str:
-    """Return what tells a condition that failed from a key that is not there.
-
-    By the snapshot: a condition that held in it may have failed on the locked, newer
-    row. Without conditions nothing but a missing key can have come between.
-    """
-    if not any(shape):
-        return "false"
-    return f"""EXISTS (
-  SELECT FROM stored_object
-  WHERE bucket_id = %(bucket_id)s::bigint AND key = %(key)s AND is_latest
-    AND {_VERSIONING}
-)"""

@@ -1,7 +1,13 @@
-"""A commit of one claimed blob, as one of the engine's changes."""
+"""A commit of one claimed blob, and a delete, as one of the engine's changes."""
 
-from objects_app.queries.changes import Change, Changed, Content, Refused
-from objects_app.queries.rows import Claim, Committed, NewObject, Preconditions
+from objects_app.queries.changes import Change, Changed, Content, Failure, Refused
+from objects_app.queries.rows import (
+    Claim,
+    Committed,
+    Deleted,
+    NewObject,
+    Preconditions,
+)
 
 
 def put_change(
@@ -34,3 +40,26 @@ def committed(done: list[Changed] | Refused | None) -> Committed | None:
     if isinstance(done, Refused):
         return Committed(None, None, False, done.exceeded and done.exceeded[1])
     return Committed(*done[0][:3]) if done else None
+
+
+def removal_change(
+    *, bucket_id: int, bucket_name: str, key: str, conditions: Preconditions
+) -> Change:
+    """Return the change that a delete is in a bucket without versions."""
+    return Change(
+        bucket_id=bucket_id,
+        bucket_name=bucket_name,
+        versioning="off",
+        limited=False,
+        key=key,
+        operation="delete",
+        what=None,
+        conditions=conditions,
+    )
+
+
+def deleted(done: list[Changed] | Refused | None) -> Deleted | None:
+    """Return what became of the one change of a delete."""
+    if isinstance(done, Refused) and done.failures[0] is Failure.PRECONDITION:
+        return Deleted(removed=False)
+    return Deleted(removed=True) if isinstance(done, list) else None

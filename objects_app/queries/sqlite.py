@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 
 from objects_app.queries import quotas, run
-from objects_app.queries.changes import Change, Changed, Failure, Mark, Refused
+from objects_app.queries.changes import Change, Changed, Mark, Refused
 from objects_app.queries.engine import Engine
 from objects_app.queries.plans import Again, aware
 from objects_app.queries.rows import (
@@ -25,7 +25,12 @@ from objects_app.queries.rows import (
     NewObject,
     Preconditions,
 )
-from objects_app.queries.single import committed, put_change
+from objects_app.queries.single import (
+    committed,
+    deleted,
+    put_change,
+    removal_change,
+)
 from objects_app.queries.statements import Flavour
 
 _TIME = "%%Y-%%m-%%d %%H:%%M:%%f000"
@@ -182,20 +187,10 @@ def delete_object(
     by: Actor,
 ) -> Deleted | None:
     """See Dialect.delete_object."""
-    change = Change(
-        bucket_id=bucket_id,
-        bucket_name=bucket_name,
-        versioning="off",
-        limited=False,
-        key=key,
-        operation="delete",
-        what=None,
-        conditions=conditions,
+    removal = removal_change(
+        bucket_id=bucket_id, bucket_name=bucket_name, key=key, conditions=conditions
     )
-    done = apply(changes=[change], by=by)
-    if isinstance(done, Refused) and done.failures[0] is Failure.PRECONDITION:
-        return Deleted(removed=False)
-    return Deleted(removed=True) if isinstance(done, list) else None
+    return deleted(apply(changes=[removal], by=by))
 
 
 def clock() -> datetime:

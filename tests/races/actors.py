@@ -14,22 +14,18 @@ from objects_app.queries import reads, sql
 from objects_app.queries.rows import ANYTHING, BlobState, Claim, NewObject
 from objects_app.services import objects
 from tests.blobs.memory import MemoryBackend
-from tests.races.laboratory import (
-    BUCKET,
-    BY,
+from tests.races.laboratory import BUCKET, BY, TRUST_SECONDS, Laboratory, claimed_at
+from tests.races.states import (
     CONTENTS,
     DIGESTS,
     KEYS,
-    TRUST_SECONDS,
     WHOLE,
     BlobRow,
     Effect,
     Files,
     Held,
-    Laboratory,
     Rows,
     Violation,
-    claimed_at,
 )
 
 
@@ -44,6 +40,12 @@ class Local(NamedTuple):
     answers: tuple[int | None, ...] = ()
     wrote: bool = False
     current: bool = False
+    versioning: str = "off"
+    segmented: bool = False
+    place: int = 0
+    numbers: tuple[int, ...] = ()
+    unseen: tuple[tuple[Held, int], ...] = ()
+    seen: tuple[tuple[Held, int], ...] = ()
 
 
 START = Local()
@@ -94,7 +96,7 @@ class Put(Actor):
             yield self.claim(lab, rows, files)
         elif local.at == "secure":
             yield self.secure(lab, rows, files, local)
-        else:
+        elif not rows.is_full(self.key):
             yield self.commit(lab, rows, files, local)
 
     def remember(self, local: Local, effect: Effect) -> Local:
@@ -119,12 +121,13 @@ class Put(Actor):
                 (held,),
                 state=claim.state,
                 once_verified=claim.once_verified,
+                versioning=rows.versioning,
             )
         return Step("claim", outcome.rows, files, local, outcome.effect)
 
     def secure(self, lab: Laboratory, rows: Rows, files: Files, local: Local) -> Step:
         """Run services.objects.secure_bytes as far as its next call of the backend."""
-        claim = self._claimed(local)
+        claim = self.claimed(local)
 
         def run(store: MemoryBackend) -> bool | tuple[int | None, ...]:
             single = OneCall(store, local.answers)
@@ -137,7 +140,9 @@ class Put(Actor):
 
         files, answer = lab.on_files(files, run)
         if isinstance(answer, bool):
-            done = Local("commit", local.held, wrote=answer)
+            done = Local(
+                "commit", local.held, wrote=answer, versioning=local.versioning
+            )
             return Step("write" if answer else "trust", rows, files, done)
         return Step("stat", rows, files, local._replace(answers=answer))
 
@@ -146,7 +151,7 @@ class Put(Actor):
         outcome = lab.on_rows(
             rows,
             lambda: sql.commit(
-                claim=self._claimed(local),
+                claim=self.claimed(local),
                 new=NewObject(
                     bucket_id=1,
                     bucket_name=BUCKET,
@@ -158,7 +163,7 @@ class Put(Actor):
                     headers={},
                     metadata={},
                     tags={},
-                    versioning="off",
+                    versioning=local.versioning,
                 ),
                 conditions=ANYTHING,
                 wrote=local.wrote,
@@ -168,7 +173,8 @@ class Put(Actor):
         label = "commit" if outcome.answer else "commit in vain"
         return Step(label, outcome.rows, files, START, outcome.effect)
 
-    def _claimed(self, local: Local) -> Claim:
+    def claimed(self, local: Local) -> Claim:
+        """Return its claim as it remembers it."""
         [held] = local.held
         return Claim(
             id=held.number,

@@ -5,16 +5,15 @@ from collections.abc import Iterator
 from objects_app.queries import holds, upkeep
 from objects_app.services import backup
 from tests.races.actors import START, Actor, Local, Step
-from tests.races.laboratory import (
+from tests.races.laboratory import TAKEN, Laboratory
+from tests.races.states import (
     BEFORE_HOLD,
     HELD,
     HOLD,
     NO_HOLD,
     NOT_CONDEMNED,
-    TAKEN,
     TAKEN_SINCE,
     Files,
-    Laboratory,
     Rows,
 )
 
@@ -55,7 +54,7 @@ class Backup(Actor):
 
     def read(self, rows: Rows, files: Files, local: Local) -> Step:
         """Write down what the objects refer to at this later moment."""
-        contents = {ref.content for ref in rows.objects if ref is not None}
+        contents = {ref.content for _, ref in rows.refs()}
         read = local._replace(at="complete", contents=tuple(sorted(contents)))
         return Step("read", rows, files, read)
 

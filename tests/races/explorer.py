@@ -12,16 +12,15 @@ from itertools import pairwise
 from typing import Generic, NamedTuple, TypeVar
 
 from tests.races.actors import START, Actor, Local, Step
-from tests.races.laboratory import (
+from tests.races.laboratory import Laboratory
+from tests.races.states import (
     ABSENT,
     CONTENTS,
     HOLDER_DEAD,
-    KEYS,
     NOT_DELETING,
     WHOLE,
     Effect,
     Files,
-    Laboratory,
     Rows,
 )
 from tests.races.sweepers import OrphanRemover, Sweeper
@@ -146,7 +145,7 @@ class Explorer:
                 self._check(*both, (), "start")
                 self._reach((*both, *(self._start for _ in self.scenario.actors)), -1)
             while at < len(self._states):
-                if at % 1024 == 0 and time.monotonic() - started > seconds:
+                if at % 64 == 0 and time.monotonic() - started > seconds:
                     break
                 self._expand(at)
                 at += 1
@@ -285,9 +284,9 @@ Judge = Callable[[Rows, Files], str | None]
 
 def what_is_lost(rows: Rows, files: Files) -> str | None:
     """Return which object, committed or in a backup, has not its whole bytes."""
-    for key, ref in enumerate(rows.objects):
-        if ref is not None and files[ref.content] != WHOLE:
-            return f"LOST: {KEYS[key]} is committed, its bytes are not there"
+    for name, ref in rows.refs():
+        if files[ref.content] != WHOLE:
+            return f"LOST: {name} is committed, its bytes are not there"
     for content in rows.dump:
         if files[content] != WHOLE:
             return f"LOST: {CONTENTS[content]!r} is in the backup that is held for"
@@ -298,16 +297,14 @@ def what_is_broken(rows: Rows, files: Files) -> str | None:
     """Return what is lost, or a reference that could lead to it."""
     if (lost := what_is_lost(rows, files)) is not None:
         return lost
-    for key, ref in enumerate(rows.objects):
-        if ref is None:
-            continue
+    for name, ref in rows.refs():
         if not ref.blob:
-            return f"{KEYS[key]} refers to a blob that has no row"
+            return f"{name} refers to a blob that has no row"
         blob = rows.blobs[ref.blob - 1]
         if blob.content != ref.content:
-            return f"{KEYS[key]} refers to the blob of other content"
+            return f"{name} refers to the blob of other content"
         if blob.deleting != NOT_DELETING:
-            return f"{KEYS[key]} refers to a blob that is deleting"
+            return f"{name} refers to a blob that is deleting"
     return None
 
 
@@ -338,7 +335,7 @@ def _finish(actor: Actor, lab: Laboratory, step: Step) -> Step:
 
 def is_tidy(rows: Rows, files: Files) -> bool:
     """Whether there is nothing but what the objects refer to."""
-    wanted = {ref.content for ref in rows.objects if ref is not None}
+    wanted = {ref.content for _, ref in rows.refs()}
     return {blob.content for blob in rows.blobs} == wanted and all(
         (state != ABSENT) == (content in wanted) for content, state in enumerate(files)
     )

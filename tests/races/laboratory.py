@@ -21,37 +21,73 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connections
+from django.test import override_settings
 
 from objects_app.blobs.ingest import Received, Spool
 from objects_app.blobs.layout import storage_key
 from objects_app.queries import reads
 from objects_app.queries.rows import Actor as By
 from objects_app.queries.rows import Totals
-from tests.blobs.bodies import digest
 from tests.blobs.memory import Content, MemoryBackend
+from tests.races.histories import (
+    NOW,
+    check_times,
+    etag_of,
+    number_of,
+    object_id,
+    text,
+    version_id,
+    version_of,
+    version_time,
+)
+from tests.races.states import (
+    ABSENT,
+    BEFORE_HOLD,
+    CLAIMED,
+    CONTENTS,
+    DIGESTS,
+    HELD,
+    HOLD,
+    HOLDER_ALIVE,
+    HOLDER_DEAD,
+    KEYS,
+    NEW_HOLD,
+    NO_HOLD,
+    NOT_DELETING,
+    PARTS,
+    SHORT,
+    TAKEN_SINCE,
+    TRUSTED,
+    UNTRUSTED,
+    WHOLE,
+    BlobRow,
+    Effect,
+    Files,
+    Held,
+    History,
+    Ref,
+    Rows,
+    Version,
+    Violation,
+)
 
 T = TypeVar("T")
 
-CONTENTS = (b"first", b"the second")
-DIGESTS = tuple(digest(content) for content in CONTENTS)
-KEYS = ("a", "b")
 BUCKET = "bucket"
+UPLOAD = 1  # its row's id
 TRUST_SECONDS = 86_400
 LEASE_SECONDS = 30
 BY = By("explorer", "node", "request")
 
-ABSENT, SHORT, WHOLE = range(3)
-"""What the backend may hold under a digest."""
-
-NOW = datetime(2030, 1, 1, tzinfo=UTC)
-_FORMAT = "%Y-%m-%d %H:%M:%f000"
+_FORMATS = {"%Y-%m-%d %H:%M:%f000", "%Y-%m-%d %H:%M:%f"}  # ours and Django's
 _EPOCH = "1970-01-01 00:00:00.000000"
 _VERSION = "2029-01-01 00:00:00.000000"
 _RECENT = "2029-12-31 23:59:59.500000"
 _EXPIRED = "2029-12-31 23:00:00.000000"
+OTHER_TIME = datetime(1999, 1, 1, tzinfo=UTC)
 _OTHER = "1999-01-01 00:00:00.000000"
 
 # In this order: condemned, the hold, condemned, a running backup's moment, condemned.
@@ -59,119 +95,17 @@ _HELD_SINCE = "2029-12-31 23:59:59.600000"
 TAKEN = "2029-12-31 23:59:59.800000"
 _CONDEMNED = (None, _RECENT, "2029-12-31 23:59:59.700000", "2029-12-31 23:59:59.900000")
 
-CLAIMED, UNTRUSTED, TRUSTED = range(3)
-"""A blob's `verified_at`: null; longer ago than is trusted; lately."""
-
-NOT_DELETING, HOLDER_ALIVE, HOLDER_DEAD = range(3)
-"""A blob's `deleting_since`: null; its sweeper is at work; it crashed, lease over."""
-
-
-NOT_CONDEMNED, BEFORE_HOLD, HELD, TAKEN_SINCE = range(4)
-"""A blob's `condemned_at`: null; before the hold, or there is none; since the hold; and
-since the moment of a backup that is being taken."""
-
-NO_HOLD, HOLD, NEW_HOLD = range(3)
-"""The sweep's hold: none; of a backup before; of the one that is being taken."""
-
-
-class BlobRow(NamedTuple):
-    """A row of `blob`; `content` is its place in CONTENTS."""
-
-    content: int
-    verified: int = CLAIMED
-    condemned: int = NOT_CONDEMNED
-    deleting: int = NOT_DELETING
-
-
-class Ref(NamedTuple):
-    """A row of `stored_object`: which blob it refers to, and which digest it serves."""
-
-    blob: int
-    content: int
-
-
-class Rows(NamedTuple):
-    """The database: blobs in the order of their numbers, from 1; objects by key.
-
-    `taking`: a backup is being taken. `dump` are the contents that the objects of the
-    complete one have, as long as its hold stands.
-    """
-
-    blobs: tuple[BlobRow, ...] = ()
-    objects: tuple[Ref | None, ...] = (None,) * len(KEYS)
-    hold: int = NO_HOLD
-    taking: bool = False
-    dump: tuple[int, ...] = ()
-
-    def with_deleting(self, number: int, deleting: int) -> "Rows":
-        """Return the rows with that one's holder alive or dead."""
-        blobs = list(self.blobs)
-        blobs[number - 1] = blobs[number - 1]._replace(deleting=deleting)
-        return self._replace(blobs=tuple(blobs))
-
-    def with_condemned(self, *levels: int) -> "Rows":
-        """Return the rows with each level of `condemned` replaced by that one."""
-        blobs = tuple(b._replace(condemned=levels[b.condemned]) for b in self.blobs)
-        return self._replace(blobs=blobs)
-
-    def without_hold(self) -> "Rows":
-        """Return the rows when no backup is held for, nor taken any longer."""
-        rows = self.with_condemned(NOT_CONDEMNED, *(BEFORE_HOLD,) * 3)
-        return rows._replace(hold=NO_HOLD, taking=False, dump=())
-
-
-Files = tuple[int, ...]
-"""The backend: ABSENT, SHORT or WHOLE for each of CONTENTS."""
-
-
-class Held(NamedTuple):
-    """A row as an actor remembers it: 0 is one that is gone and never comes back."""
-
-    number: int
-    fresh: bool
-
-
-class Effect(NamedTuple):
-    """What a step did to the rows that others may remember."""
-
-    numbers: tuple[int, ...]
-    sequence: int
-    remarked: frozenset[int] = frozenset()
-    touched: frozenset[int] = frozenset()
-    before: int = 0
-
-    @property
-    def nothing(self) -> bool:
-        """Whether every memory stays as it is: no row went, none was changed."""
-        rows = len(self.numbers)
-        return (
-            not self.remarked
-            and not self.touched
-            and rows >= self.before
-            and self.sequence == rows
-            and self.numbers == tuple(range(1, rows + 1))
-        )
-
-    def number(self, old: int) -> int:
-        """Return the number that a row remembered as `old` has now.
-
-        A number that was never given out for good (its insert was lost) will be given
-        out again, to another row.
-        """
-        if old in self.numbers:
-            return self.numbers.index(old) + 1
-        return 0 if old <= self.sequence else len(self.numbers) + old - self.sequence
-
-    def claim(self, held: Held) -> Held:
-        """Return the memory of a claim: it stays true as long as its row is there."""
-        return Held(
-            self.number(held.number), held.fresh and held.number in self.numbers
-        )
-
-    def mark(self, held: Held) -> Held:
-        """Return the memory of a mark: it ends when somebody else marks the row."""
-        same = held.number in self.numbers and held.number not in self.remarked
-        return Held(self.number(held.number), held.fresh and same)
+# What refers to others first.
+_EMPTY = (
+    "DELETE FROM journal_entry",
+    "DELETE FROM segment",
+    "DELETE FROM upload_part",
+    "DELETE FROM upload",
+    "DELETE FROM stored_object",
+    "DELETE FROM blob",
+    "DELETE FROM bucket_totals",
+    "DELETE FROM sweep_hold",
+)
 
 
 class Outcome(NamedTuple, Generic[T]):
@@ -180,10 +114,6 @@ class Outcome(NamedTuple, Generic[T]):
     rows: Rows
     answer: T
     effect: Effect
-
-
-class Violation(AssertionError):
-    """Something that must never be."""
 
 
 class Laboratory:
@@ -196,6 +126,7 @@ class Laboratory:
         self.raw = raw
         self.store = MemoryBackend(spool_dir, now=lambda: NOW)
         self.steps = 0
+        self._there: Rows | None = None
         self._spools = [Spool(spool_dir) for _ in CONTENTS]
         for spool, content in zip(self._spools, CONTENTS, strict=True):
             spool.write(content)
@@ -212,8 +143,12 @@ class Laboratory:
     def on_rows(self, rows: Rows, step: Callable[[], T]) -> Outcome[T]:
         """Put the database into a state, run a step, and read what came of it."""
         self.steps += 1
-        self._restore(rows)
+        if rows != self._there:
+            self._there = None
+            self._restore(rows)
+        before = self.raw.total_changes
         answer = step()
+        self._there = rows if self.raw.total_changes == before else None
         self._check_totals()
         after, effect = self._read(rows)
         return Outcome(after, answer, effect)
@@ -239,14 +174,11 @@ class Laboratory:
         return WHOLE if found.data == CONTENTS[content] else SHORT
 
     def _restore(self, rows: Rows) -> None:
-        sizes = [len(CONTENTS[ref.content]) for ref in rows.objects if ref]
         execute = self.raw.execute
         execute("BEGIN")
-        execute("DELETE FROM journal_entry")
-        execute("DELETE FROM stored_object")
-        execute("DELETE FROM blob")
-        execute("DELETE FROM bucket_totals")
-        execute("DELETE FROM sweep_hold")
+        for statement in _EMPTY:
+            execute(statement)
+        execute("UPDATE bucket SET versioning = ?", (rows.versioning,))
         if rows.hold != NO_HOLD:
             execute(
                 "INSERT INTO sweep_hold (id, since, backup) VALUES (1, ?, 'backup')",
@@ -266,13 +198,18 @@ class Laboratory:
                     (None, _RECENT, _EXPIRED)[blob.deleting],
                 ),
             )
-        for key, ref in enumerate(rows.objects):
-            if ref is not None:
-                self._insert_object(key, ref)
+        for key, versions in enumerate(rows.objects):
+            self._insert_history(key, versions)
+        if rows.parts is not None:
+            self._insert_upload(rows.parts)
+        objects = [one for history in rows.objects for one in history]
         execute(
             "INSERT INTO bucket_totals (bucket_id, objects_total, bytes_total)"
             " VALUES (1, ?, ?)",
-            (len(sizes), sum(sizes)),
+            (
+                sum(not one.is_marker for one in objects),
+                sum(one.size for one in objects),
+            ),
         )
         execute(
             "UPDATE sqlite_sequence SET seq = ? WHERE name = 'blob'",
@@ -280,30 +217,74 @@ class Laboratory:
         )
         execute("COMMIT")
 
-    def _insert_object(self, key: int, ref: Ref) -> None:
-        sha256 = DIGESTS[ref.content]
+    def _insert_history(self, key: int, versions: History) -> None:
+        for place, version in enumerate(versions):
+            is_latest = place + 1 == len(versions)
+            whole = not version.segmented and not version.is_marker
+            contents = tuple(ref.content for ref in version.refs)
+            self.raw.execute(
+                "INSERT INTO stored_object (id, bucket_id, key, version_id, is_latest,"
+                " is_delete_marker, blob_id, sha256, size, etag, content_type, headers,"
+                " metadata, tags, node_id, created_at, superseded_at) VALUES"
+                " (?, 1, ?, ?, ?, ?, ?, ?, ?, ?, 'text/plain', '{}', '{}', '{}',"
+                " 'node', ?, ?)",
+                (
+                    object_id(key, place),
+                    KEYS[key],
+                    version_id(version, place),
+                    is_latest,
+                    version.is_marker,
+                    version.refs[0].blob if whole else None,
+                    DIGESTS[contents[0]] if whole else "",
+                    version.size,
+                    etag_of(contents) if not whole else DIGESTS[contents[0]],
+                    text(version_time(place)),
+                    None if is_latest else text(version_time(place + 1)),
+                ),
+            )
+            if version.segmented:
+                self._insert_segments(object_id(key, place), version)
+
+    def _insert_segments(self, id_: int, version: Version) -> None:
+        offset = 0
+        for number, ref in enumerate(version.refs, 1):
+            size = len(CONTENTS[ref.content])
+            self.raw.execute(
+                'INSERT INTO segment (object_id, number, "offset", size, blob_id)'
+                " VALUES (?, ?, ?, ?, ?)",
+                (id_, number, offset, size, ref.blob),
+            )
+            offset += size
+
+    def _insert_upload(self, parts: tuple[Ref | None, ...]) -> None:
         self.raw.execute(
-            "INSERT INTO stored_object (id, bucket_id, key, version_id, is_latest,"
-            " is_delete_marker, blob_id, sha256, size, etag, content_type, headers,"
-            " metadata, tags, node_id, created_at) VALUES"
-            " (?, 1, ?, 'null', 1, 0, ?, ?, ?, ?, 'text/plain', '{}', '{}', '{}',"
-            " 'node', ?)",
-            (
-                key + 1,
-                KEYS[key],
-                ref.blob,
-                sha256,
-                len(CONTENTS[ref.content]),
-                sha256,
-                _VERSION,
-            ),
+            "INSERT INTO upload (id, upload_id, protocol, bucket_id, key, content_type,"
+            " headers, metadata, tags, conditions, actor, created_at, expires_at)"
+            " VALUES (?, 'upload', 'multipart', 1, ?, 'text/plain', '{}', '{}', '{}',"
+            " '{}', 'explorer', ?, ?)",
+            (UPLOAD, KEYS[0], _VERSION, _VERSION),
         )
+        for number, ref in enumerate(parts, 1):
+            if ref is not None:
+                self.raw.execute(
+                    "INSERT INTO upload_part (upload_id, number, size, sha256, blob_id,"
+                    " created_at) VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        UPLOAD,
+                        number,
+                        len(CONTENTS[ref.content]),
+                        DIGESTS[ref.content],
+                        ref.blob,
+                        _VERSION,
+                    ),
+                )
 
     def _check_totals(self) -> None:
         """The journal's totals, as every reader adds them up, are COUNT and SUM."""
         counted = Totals(
             *self.raw.execute(
                 "SELECT count(*), coalesce(sum(size), 0) FROM stored_object"
+                " WHERE NOT is_delete_marker"
             ).fetchone()
         )
         if (totals := reads.bucket_totals(1)) != counted:
@@ -335,8 +316,13 @@ class Laboratory:
             and deleting != (None, _RECENT, _EXPIRED)[before.blobs[number - 1].deleting]
         )
         objects, touched = self._read_objects(before, numbers)
-        effect = Effect(numbers, sequence, remarked, touched, len(before.blobs))
-        return before._replace(blobs=blobs, objects=objects, hold=hold), effect
+        parts, ended = self._read_upload(before, numbers)
+        effect = Effect(numbers, sequence, remarked, touched, len(before.blobs), ended)
+        [(versioning,)] = self.raw.execute("SELECT versioning FROM bucket").fetchall()
+        after = before._replace(
+            blobs=blobs, objects=objects, hold=hold, versioning=versioning, parts=parts
+        )
+        return after, effect
 
     def _read_hold(self) -> int:
         """A hold that was made in this step begins at the present moment."""
@@ -346,28 +332,61 @@ class Laboratory:
 
     def _read_objects(
         self, before: Rows, numbers: tuple[int, ...]
-    ) -> tuple[tuple[Ref | None, ...], frozenset[int]]:
-        objects: list[Ref | None] = [None] * len(KEYS)
-        touched = {key for key, ref in enumerate(before.objects) if ref is not None}
-        for name, blob, sha256, created in self.raw.execute(
-            "SELECT key, blob_id, sha256, created_at || '' FROM stored_object"
+    ) -> tuple[tuple[History, ...], frozenset[int]]:
+        found: list[list[tuple[Any, ...]]] = [[] for _ in KEYS]
+        for name, *row in self.raw.execute(
+            "SELECT key, id, version_id, is_latest, is_delete_marker, blob_id, sha256,"
+            " size, etag, created_at || '', superseded_at || '' FROM stored_object"
+            " ORDER BY created_at"
         ).fetchall():
-            key = KEYS.index(name)
-            number = numbers.index(blob) + 1 if blob in numbers else 0
-            objects[key] = Ref(number, DIGESTS.index(sha256))
-            if created == _VERSION:
-                touched.discard(key)
-            elif created < _VERSION:
-                raise Violation(f"the version time of {name} went back to {created}")
-            else:
+            found[KEYS.index(name)].append(tuple(row))
+        segments: dict[int, list[tuple[int, int, int]]] = {}
+        for id_, *segment in self.raw.execute(
+            'SELECT object_id, "offset", size, blob_id FROM segment'
+            " ORDER BY object_id, number"
+        ).fetchall():
+            segments.setdefault(id_, []).append((segment[0], segment[1], segment[2]))
+        objects = []
+        touched = set()
+        for key, rows in enumerate(found):
+            check_times(KEYS[key], rows)
+            objects.append(
+                tuple(
+                    version_of(row, segments.pop(row[0], []), numbers) for row in rows
+                )
+            )
+            was = [
+                (object_id(key, place), text(version_time(place)))
+                for place in range(len(before.objects[key]))
+            ]
+            if [(row[0], row[8]) for row in rows] != was:
                 touched.add(key)
+        if segments:
+            raise Violation(f"there are segments of nothing: {segments}")
         return tuple(objects), frozenset(touched)
+
+    def _read_upload(
+        self, before: Rows, numbers: tuple[int, ...]
+    ) -> tuple[tuple[Ref | None, ...] | None, bool]:
+        found = self.raw.execute(
+            "SELECT id FROM upload WHERE completed_at IS NULL"
+        ).fetchall()
+        parts: list[Ref | None] = [None] * PARTS
+        ids = {id_ for (id_,) in found}
+        for upload, number, sha256, blob in self.raw.execute(
+            "SELECT upload_id, number, sha256, blob_id FROM upload_part"
+        ).fetchall():
+            if upload not in ids:
+                raise Violation("a completed upload has parts")
+            parts[number - 1] = Ref(number_of(blob, numbers), DIGESTS.index(sha256))
+        ended = before.parts is not None and UPLOAD not in ids
+        return tuple(parts) if ids else None, ended
 
 
 def claimed_at(held: Held) -> str:
     """Return the creation time that a claim of this row carries."""
     moment = datetime(2020, 1, 1, microsecond=held.number, tzinfo=UTC)
-    return _text(moment) if held.fresh else _OTHER
+    return text(moment) if held.fresh else _OTHER
 
 
 def deleting_since(held: Held) -> str:
@@ -392,7 +411,8 @@ def laboratory(spool_dir: Path) -> Iterator[Laboratory]:
         for statement in _schema(original.connection):
             raw.execute(statement)
         raw.create_function("strftime", -1, _strftime)
-        yield Laboratory(raw, spool_dir)
+        with override_settings(MULTIPART_MIN_PART_BYTES=1):
+            yield Laboratory(raw, spool_dir)
     finally:
         connections["default"] = original
         wrapper.close()
@@ -414,7 +434,7 @@ def _schema(source: sqlite3.Connection) -> list[str]:
 @functools.cache
 def _strftime(pattern: str, moment: str, *modifiers: str) -> str:
     """SQLite's function, with a clock that stands still, as far as our SQL uses it."""
-    if pattern != _FORMAT or moment != "now" or len(modifiers) > 1:
+    if pattern not in _FORMATS or moment.lower() != "now" or len(modifiers) > 1:
         raise ValueError(f"unforeseen strftime{(pattern, moment, *modifiers)}")
     ago = timedelta()
     for modifier in modifiers:
@@ -422,11 +442,7 @@ def _strftime(pattern: str, moment: str, *modifiers: str) -> str:
         if unit != "seconds":
             raise ValueError(f"unforeseen modifier {modifier!r}")
         ago += timedelta(seconds=float(seconds))
-    return _text(NOW + ago)
-
-
-def _text(moment: datetime) -> str:
-    return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return text(NOW + ago)
 
 
 def _verified(text: str | None) -> int:

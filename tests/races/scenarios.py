@@ -12,7 +12,8 @@ from tests.races.actors import (
 )
 from tests.races.backups import Backup, Release
 from tests.races.explorer import Explored, Explorer, Scenario, is_tidy, tidy
-from tests.races.laboratory import (
+from tests.races.laboratory import laboratory
+from tests.races.states import (
     ABSENT,
     CLAIMED,
     SHORT,
@@ -23,11 +24,22 @@ from tests.races.laboratory import (
     Files,
     Ref,
     Rows,
-    laboratory,
+    Version,
+    one,
 )
 from tests.races.sweepers import OrphanRemover, Sweeper
+from tests.races.transactions import (
+    Batch,
+    Copy,
+    Marker,
+    Move,
+    RemoveVersion,
+    Restore,
+    Switch,
+)
+from tests.races.uploading import Abort, Begin, Complete, PutPart
 
-_ON_A = (Ref(1, 0), None)
+_ON_A = ((one(1, 0),), ())
 
 STARTS: tuple[tuple[Rows, Files], ...] = (
     # Nothing at all.
@@ -57,6 +69,43 @@ _PUT = Put(content=0, key=0)
 _PUT_ELSEWHERE = Put(content=0, key=1)
 _OVERWRITE = Put(content=1, key=0)
 _OTHER = Put(content=1, key=1)
+
+
+# Versions of `a`, oldest first: two of one content; two of different ones, of which the
+# first may be gone from the backend's trust; a delete marker over one.
+VERSIONED: tuple[tuple[Rows, Files], ...] = tuple(
+    (Rows(blobs, histories, versioning=versioning), files)
+    for versioning in ("enabled", "suspended")
+    for blobs, histories, files in (
+        ((), ((), ()), (ABSENT, ABSENT)),
+        (
+            (BlobRow(0, TRUSTED), BlobRow(1, UNTRUSTED)),
+            ((one(1, 0), one(2, 1, null=False)), ()),
+            (WHOLE, WHOLE),
+        ),
+        (
+            (BlobRow(0, TRUSTED, condemned=True),),
+            ((one(1, 0, null=False), Version(null=False)), ()),
+            (WHOLE, ABSENT),
+        ),
+    )
+)
+
+# An upload that has a part; an object made of two.
+IN_PARTS: tuple[tuple[Rows, Files], ...] = (
+    (Rows(parts=(None, None)), (ABSENT, ABSENT)),
+    (
+        Rows((BlobRow(0, TRUSTED, condemned=True),), parts=(Ref(1, 0), None)),
+        (WHOLE, ABSENT),
+    ),
+    (
+        Rows(
+            (BlobRow(0, UNTRUSTED), BlobRow(1, TRUSTED)),
+            ((Version((Ref(1, 0), Ref(2, 1)), segmented=True),), ()),
+        ),
+        (WHOLE, WHOLE),
+    ),
+)
 
 
 def scenario(name: str, *actors: Actor) -> Scenario:
@@ -96,6 +145,31 @@ SMALL = (
 )
 """In the order in which a search that has little time should take them."""
 
+TRANSACTIONS = (
+    scenario(
+        "a copy, a move and a batch",
+        *(_PUT, Copy(0, 1), Move(1, 0), Batch(0, 1), Delete(0), _SWEEP),
+    ),
+    Scenario(
+        "versions removed and restored",
+        (_PUT, Restore(0), RemoveVersion(0), _SWEEP),
+        VERSIONED,
+    ),
+    Scenario(
+        "versions suspended and enabled again",
+        (_PUT, RemoveVersion(0), Marker(0), Switch(), _SWEEP),
+        VERSIONED,
+    ),
+    Scenario(
+        "a part of one content, completed, aborted and copied",
+        (
+            *(Begin(), PutPart(0, 1), PutPart(0, 2), Complete(), Abort()),
+            *(Copy(0, 1), Delete(0), Delete(1), _SWEEP),
+        ),
+        IN_PARTS,
+    ),
+)
+
 LARGE = (
     scenario(
         "a backup of two contents",
@@ -119,6 +193,34 @@ LARGE = (
         *(_PUT, _PUT, _PUT_ELSEWHERE, Delete(0), Delete(1)),
         *(Reader(0), _ORPHANS, _SWEEP, _SWEEP, _SWEEP),
     ),
+    Scenario(
+        "two contents in parts, a copy, a sweep",
+        (
+            *(Begin(), PutPart(0, 1), PutPart(1, 2), Complete(), Abort()),
+            *(Copy(0, 1), Delete(0), Delete(1), _SWEEP),
+        ),
+        IN_PARTS,
+    ),
+    Scenario(
+        "versions of two contents, restored, removed, suspended",
+        (
+            *(_PUT, _OVERWRITE, Restore(0), RemoveVersion(0), Marker(0)),
+            *(Switch(), _SWEEP),
+        ),
+        VERSIONED,
+    ),
+    Scenario(
+        "an upload completed among versions",
+        (
+            *(Begin(), PutPart(0, 1), Complete(), _PUT, Restore(0)),
+            *(RemoveVersion(0), _SWEEP),
+        ),
+        VERSIONED,
+    ),
+    scenario(
+        "a copy, a move and a batch of two contents",
+        *(_PUT, _OVERWRITE, Copy(0, 1), Move(1, 0), Batch(0, 1), _SWEEP),
+    ),
     scenario(
         "two contents, everybody",
         *(_PUT, _OVERWRITE, Delete(0), Reader(0), _ORPHANS, _SWEEP, _SWEEP),
@@ -130,18 +232,20 @@ LARGE = (
 def explore_all(
     scenarios: tuple[Scenario, ...], *, seconds: float, spool_dir: Path
 ) -> Iterator[Explored]:
-    """Search one scenario after the other, together at most for so long.
+    """Search one scenario after the other, together at most for so long, which they
+    share alike.
 
     A state from which a sweep and a removal of orphans leave more than what the objects
     refer to counts as a violation, too.
     """
     left = seconds
-    for one in scenarios:
+    for place, each in enumerate(scenarios):
         with laboratory(spool_dir) as lab:
-            explorer = Explorer(lab, one)
-            explored = explorer.explore(seconds=left)
+            explorer = Explorer(lab, each)
+            share = left / (len(scenarios) - place)
+            explored = explorer.explore(seconds=share)
             left -= explored.seconds
-            if explored.violation is None and left > 0:
+            if explored.violation is None and explored.seconds < share:
                 explored = explored._replace(violation=untidy(explorer))
         yield explored
 

@@ -48,7 +48,9 @@ def _explore(spool_dir: Path) -> bool:
     scenarios: Any = importlib.import_module("tests.races.scenarios")
     sound = True
     for explored in scenarios.explore_all(
-        scenarios.SMALL + scenarios.LARGE, seconds=float("inf"), spool_dir=spool_dir
+        scenarios.SMALL + scenarios.TRANSACTIONS + scenarios.LARGE,
+        seconds=float("inf"),
+        spool_dir=spool_dir,
     ):
         _print(str(explored))
         sound = sound and explored.complete

@@ -4,13 +4,11 @@ import hashlib
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from objects_app.blobs.ingest import Spool
 from objects_app.errors import NoSuchKey
 from objects_app.queries.rows import ANYTHING, Preconditions
 from objects_app.services import backup, dumps, journal, sweep
-from tests.races.soak_parts import assembler
 from tests.races.soak_world import CREATE_ONLY, World
 
 Act = Callable[[random.Random], None]
@@ -182,20 +180,18 @@ def backup_taker(world: World) -> Act:
 
 
 def blobs_needed(path: Path) -> dict[str, int]:
-    """Return the digests, and sizes, of all blobs that a backup's rows refer to."""
-    rows: dict[str, list[dict[str, Any]]] = {}
+    """Return the digests, and sizes, of all that is referred to in a backup."""
+    blobs: dict[int, tuple[str, int]] = {}
+    referred: set[int] = set()
     with dumps.Reader(path) as reader:
         for batch in reader.batches():
-            rows.setdefault(batch.table, []).extend(
-                dict(zip(batch.columns, row, strict=True)) for row in batch.rows
-            )
-    needed = {
-        row["blob_id"]
-        for table in ("stored_object", "segment", "upload_part")
-        for row in rows.get(table, [])
-    }
-    blobs = rows.get("blob", [])
-    return {blob["sha256"]: blob["size"] for blob in blobs if blob["id"] in needed}
+            for values in batch.rows:
+                row = dict(zip(batch.columns, values, strict=True))
+                if batch.table == "blob":
+                    blobs[row["id"]] = (row["sha256"], row["size"])
+                elif row.get("blob_id") is not None:
+                    referred.add(row["blob_id"])
+    return dict(blobs[id_] for id_ in referred)
 
 
 def everybody(world: World) -> dict[str, Act]:
@@ -204,7 +200,6 @@ def everybody(world: World) -> dict[str, Act]:
         **{f"writer {i}": writer(world) for i in range(4)},
         **{f"owner {i}": owner(world, f"own/{i}") for i in range(2)},
         **{f"keeper {i}": keeper(world, f"kept/{i}") for i in range(3)},
-        **{f"assembler {i}": assembler(world, f"parts/{i}") for i in range(2)},
         **{f"deleter {i}": deleter(world) for i in range(2)},
         **{f"reader {i}": reader(world) for i in range(3)},
         **{f"sweeper {i}": sweeper(world) for i in range(2)},

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from django.db.models.functions import Now
+from django.db.models import Q
 from django.test import override_settings
 
-from objects_app.models import Blob, Segment, StoredObject, Upload, UploadPart
-from objects_app.services import backup, journal, sweep, uploads
+from objects_app.models import Blob, StoredObject
+from objects_app.services import backup, journal, sweep
+from tests.races import soak_transactions
 from tests.races.soak_actors import everybody
 from tests.races.soak_world import World, lost_races, trust, world
 
@@ -18,8 +19,6 @@ QUIET_SECONDS = 60.0
 REPORT_SECONDS = 10.0
 COUNTED = (
     "commits",
-    "completions",
-    "digests",
     "deletes",
     "reads",
     "reads that looked again",
@@ -27,6 +26,17 @@ COUNTED = (
     "removed blobs",
     "removed orphans",
     "rescues",
+    "versions removed",
+    "versions read",
+    "delete markers",
+    "batches",
+    "copies",
+    "moves",
+    "parts",
+    "completions",
+    "aborts",
+    "restores",
+    "restored keys",
     "backups",
     "folded journal rows",
     "totals compared",
@@ -46,9 +56,11 @@ def soak(
     """Let everybody work for so long, then check everything; return what was seen."""
     with world(root, seed=seed, crash_chance=crash_chance) as made:
         races = lost_races()
+        made.refusals = soak_transactions.REFUSALS
+        acts = {**everybody(made), **soak_transactions.everybody(made)}
         threads = [
             threading.Thread(target=made.run, args=(name, act), name=name)
-            for name, act in everybody(made).items()
+            for name, act in acts.items()
         ]
         for thread in threads:
             thread.start()
@@ -102,25 +114,26 @@ def final_check(made: World) -> list[str]:
 
 
 def read_everything(made: World) -> list[str]:
-    """Read every object and compare its bytes and its blob's row."""
+    """Read every version and compare its bytes and its blob's row."""
     problems = []
     for row in StoredObject.objects.select_related("blob"):
         if row.blob is not None and row.blob.sha256 != row.sha256:
             problems.append(f"{row.key} refers to the blob of other content")
         before = len(made.losses)
-        if made.read(row.key) is None and len(made.losses) == before:
-            problems.append(f"{row.key} has a row and cannot be found")
+        if row.is_latest and not row.is_delete_marker:
+            bucket = made.kept if row.bucket_id == made.kept.id else made.bucket
+            found = made.read(row.key, bucket=bucket)
+            if found is None and len(made.losses) == before:
+                problems.append(f"{row.key} has a row and cannot be found")
+        else:
+            made.read_version(row)
+        made.check_history(row.bucket_id, row.key)
     return problems
 
 
 def settle() -> list[str]:
-    """Sweep until nothing is condemned; what crashed sweepers held has its lease.
-
-    Uploads that crashed were left behind, and expire before.
-    """
+    """Sweep until nothing is condemned; what crashed sweepers held has its lease."""
     backup.release()
-    Upload.objects.update(expires_at=Now())
-    uploads.expire_uploads()
     deadline = time.monotonic() + QUIET_SECONDS
     with override_settings(SWEEP_LEASE_SECONDS=1):
         time.sleep(0.25)  # what was claimed last is then old, too
@@ -137,11 +150,14 @@ def compare_blobs(made: World) -> list[str]:
     """Return where rows of blobs, stored files and references disagree."""
     rows = dict(Blob.objects.values_list("sha256", "size"))
     files = {stored.sha256: stored.size for stored in made.store.walk()}
+    referred = (
+        Q(stored_objects__isnull=False)
+        | Q(segments__isnull=False)
+        | Q(upload_parts__isnull=False)
+    )
     wanted = {
-        sha256
-        for model in (StoredObject, Segment, UploadPart)
-        for sha256 in model.objects.values_list("blob__sha256", flat=True)
-        if sha256
+        *Blob.objects.filter(referred).values_list("sha256", flat=True),
+        *StoredObject.objects.exclude(sha256="").values_list("sha256", flat=True),
     }
     problems = [f"{sha256} has a row, no bytes" for sha256 in rows.keys() - files]
     problems += [f"{sha256} has bytes, no row" for sha256 in files.keys() - rows]

@@ -21,7 +21,7 @@ from objects_app import metrics
 from objects_app.blobs.backend import backend
 from objects_app.blobs.ingest import Expected
 from objects_app.errors import BytesMissing, NoSuchKey, PreconditionFailed, StorageBusy
-from objects_app.models import Blob
+from objects_app.models import Blob, StoredObject, Upload
 from objects_app.queries import reads, sql, upkeep
 from objects_app.queries.rows import (
     ANYTHING,
@@ -42,6 +42,7 @@ from objects_app.services import (
     objects,
     parts,
     sweep,
+    uploads,
     verify,
 )
 from tests.races.crashing import (
@@ -63,17 +64,33 @@ CREATE_ONLY = Preconditions(if_none_match=("*",))
 
 
 _DANGLING = """
-SELECT r.name, r.sha256, CASE WHEN b.id IS NULL THEN 'gone' ELSE 'deleting' END
+SELECT r.name, coalesce(b.sha256, r.sha256),
+  CASE WHEN b.id IS NULL THEN 'gone' ELSE 'deleting' END
 FROM (
-  SELECT key AS name, sha256, blob_id FROM stored_object WHERE blob_id IS NOT NULL
+  SELECT key AS name, blob_id, sha256 FROM stored_object WHERE blob_id IS NOT NULL
   UNION ALL
-  SELECT 'a part', sha256, blob_id FROM upload_part
+  SELECT o.key, s.blob_id, NULL
+  FROM segment s JOIN stored_object o ON o.id = s.object_id
   UNION ALL
-  SELECT 'a segment', NULL, blob_id FROM segment
-) r
-LEFT JOIN blob b ON b.id = r.blob_id AND b.sha256 = coalesce(r.sha256, b.sha256)
+  SELECT u.key, p.blob_id, p.sha256
+  FROM upload_part p JOIN upload u ON u.id = p.upload_id
+) r LEFT JOIN blob b ON b.id = r.blob_id AND b.sha256 = coalesce(r.sha256, b.sha256)
 WHERE b.id IS NULL OR b.deleting_since IS NOT NULL
 """
+
+# An object without a blob of its own that is no delete marker has all its segments;
+# others have none.
+_INCOMPLETE = """
+SELECT o.key, CASE WHEN o.blob_id IS NULL THEN o.size ELSE 0 END, count(s.id),
+  coalesce(sum(s.size), 0)
+FROM stored_object o LEFT JOIN segment s ON s.object_id = o.id
+GROUP BY o.id, o.key, o.blob_id, o.size
+HAVING coalesce(sum(s.size), 0) <> CASE WHEN o.blob_id IS NULL THEN o.size ELSE 0 END
+  OR (o.blob_id IS NOT NULL AND count(s.id) > 0)
+"""
+
+
+_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 
 
 def make_contents(seed: str) -> dict[str, bytes]:
@@ -93,8 +110,9 @@ class World:
         self.keys = [f"shared/{number}" for number in range(4)]
         self.store = backend()
         self.crashes = Crashes(crash_chance)
+        self.refusals: tuple[type[Exception], ...] = (NoSuchKey, PreconditionFailed)
         self.stop = threading.Event()
-        self.wholes: dict[str, bytes] = {}
+        self.composed: dict[str, list[str]] = {}
         self.counts: Counter[str] = Counter()
         self.losses: list[str] = []
         self.failures: list[str] = []
@@ -103,6 +121,13 @@ class World:
         self.bucket: BucketRow = buckets.create_bucket(
             new=buckets.NewBucket("soak", None), by=BY
         ).row
+        self.kept: BucketRow = buckets.change_bucket(
+            bucket=buckets.create_bucket(
+                new=buckets.NewBucket("soak-kept", None), by=BY
+            ).row,
+            changes={"versioning": "enabled"},
+            by=BY,
+        )
 
     def count(self, what: str, amount: int = 1) -> None:
         """Add to what the report will say."""
@@ -115,11 +140,16 @@ class World:
             self.losses.append(what)
 
     def put(
-        self, key: str, content: bytes, conditions: Preconditions = ANYTHING
+        self,
+        key: str,
+        content: bytes,
+        conditions: Preconditions = ANYTHING,
+        *,
+        bucket: BucketRow | None = None,
     ) -> objects.StoredResult:
         """Put a body as a door does."""
         stored = objects.put_object(
-            bucket=self.bucket,
+            bucket=bucket or self.bucket,
             key=key,
             stream=io.BytesIO(content),
             length=len(content),
@@ -132,45 +162,127 @@ class World:
         self.count("commits")
         return stored
 
-    def delete(self, key: str, conditions: Preconditions = ANYTHING) -> None:
+    def delete(
+        self,
+        key: str,
+        conditions: Preconditions = ANYTHING,
+        *,
+        bucket: BucketRow | None = None,
+    ) -> None:
         """Delete a key as a door does."""
-        objects.delete_object(bucket=self.bucket, key=key, conditions=conditions, by=BY)
+        bucket = bucket or self.bucket
+        objects.delete_object(bucket=bucket, key=key, conditions=conditions, by=BY)
         self.count("deletes")
 
-    def look_up(self, key: str) -> ObjectRow | None:
+    def begin(self, key: str, *, bucket: BucketRow | None = None) -> Upload:
+        """Begin a multipart upload."""
+        bucket = bucket or self.bucket
+        return multipart.create_upload(
+            bucket=bucket, key=key, description=DESCRIPTION, by=BY
+        )
+
+    def put_part(self, upload: Upload, number: int, content: bytes) -> multipart.Listed:
+        """Put a part; return it as the completion lists it."""
+        part = multipart.put_part(
+            bucket=self._bucket_of(upload),
+            upload=upload,
+            number=number,
+            stream=io.BytesIO(content),
+            length=len(content),
+            expected=Expected(),
+        )
+        self.count("parts")
+        return multipart.Listed(part.number, part.sha256)
+
+    def complete(self, upload: Upload, listed: list[multipart.Listed]) -> None:
+        """Make the parts an object."""
+        digests = [part.sha256 for part in listed]
+        self.composed[uploads.composite_etag(digests)] = digests
+        multipart.complete_upload(
+            bucket=self._bucket_of(upload), upload=upload, listed=listed, by=BY
+        )
+        self.count("completions")
+
+    def _bucket_of(self, upload: Upload) -> BucketRow:
+        return self.kept if upload.bucket_id == self.kept.id else self.bucket
+
+    def look_up(self, key: str, *, bucket: BucketRow | None = None) -> ObjectRow | None:
         """Return the key's row."""
-        found = reads.find_object(self.bucket.name, key)
+        found = reads.find_object((bucket or self.bucket).name, key)
         return found[1] if found else None
 
-    def read(self, key: str, *, pause: float = 0) -> bytes | None:
+    def read(
+        self, key: str, *, pause: float = 0, bucket: BucketRow | None = None
+    ) -> bytes | None:
         """Read a key and compare every byte; None if there is no such object.
 
         `pause` lies between look-up and open. With no grace, bytes may go between them
         as often as the row does; a row that is what it was and has no bytes is a loss.
         """
         missed = None
-        while (row := self.look_up(key)) is not None:
+        while (row := self.look_up(key, bucket=bucket)) is not None:
             version = (row.id, row.created_at)
             if version == missed:
                 self.lose(f"{key}: {row.sha256} is committed, its bytes are not there")
                 return None
             self.stop.wait(pause)
             try:
-                file = objects.open_bytes(row=row)
+                with objects.open_bytes(row=row) as file:
+                    found = file.read()
             except BytesMissing:
                 self.count("reads that looked again")
                 missed = version
                 continue
-            except StorageBusy:  # overwritten, or it shares a blob now
-                self.count("reads that looked again")
+            except StorageBusy:  # overwritten by something not of the same segments
                 continue
-            with file:
-                found = file.read()
             self.count("reads")
-            if len(found) != row.size or not self._is(found, row):
-                self.lose(f"{key}: wrong bytes under {row.sha256}")
+            if not self.is_sound(row, found):
+                self.lose(f"{key}: wrong bytes under {row.sha256 or row.etag}")
             return found
         return None
+
+    def is_sound(self, row: ObjectRow | StoredObject, found: bytes) -> bool:
+        """Whether these are the bytes that the row says."""
+        if len(found) != row.size:
+            return False
+        if row.blob_id is not None:
+            return self._is(found, row.sha256)
+        pieces = [self.contents[sha256] for sha256 in self.composed[row.etag]]
+        return found == b"".join(pieces)
+
+    def read_version(self, version: StoredObject) -> None:
+        """Read a version and compare every byte, if it is still there."""
+        missed = False
+        while row := StoredObject.objects.filter(
+            pk=version.pk, created_at=version.created_at, is_delete_marker=False
+        ).first():
+            if missed:
+                self.lose(f"{row.key}: the bytes of {row.version_id} are not there")
+                return
+            try:
+                with objects.open_bytes(row=row) as file:  # type: ignore[arg-type]
+                    found = file.read()
+            except (BytesMissing, StorageBusy):
+                missed = True
+                continue
+            self.count("versions read")
+            if not self.is_sound(row, found):
+                self.lose(f"{row.key}: wrong bytes in {row.version_id}")
+            return
+
+    def check_history(self, bucket_id: int, key: str) -> None:
+        """See that each version lasts until the next, and the last is the latest."""
+        rows = list(
+            StoredObject.objects.filter(bucket_id=bucket_id, key=key)
+            .order_by("created_at")
+            .values_list("created_at", "superseded_at", "is_latest")
+        )
+        following = [*(created for created, _, _ in rows), None][1:]
+        for (created, superseded, is_latest), after in zip(
+            rows, following, strict=True
+        ):
+            if superseded != after or is_latest != (after is None) or created == after:
+                self.lose(f"{key}: its versions have gaps: {rows}")
 
     def check_references(self) -> None:
         """See that every object's blob has its row and is not being removed.
@@ -181,37 +293,39 @@ class World:
         with connection.cursor() as cursor:
             cursor.execute(_DANGLING, [])
             dangling = cursor.fetchall()
+            cursor.execute(_INCOMPLETE, [])
+            incomplete = cursor.fetchall()
         self.count("references compared")
+        for key, size, number, segments in incomplete:
+            self.lose(f"{key}: {size} bytes in segments; {number} have {segments}")
         for key, sha256, state in dangling:
             self.lose(f"{key} refers to a blob that is {state}: {sha256}")
 
-    def _is(self, found: bytes, row: ObjectRow) -> bool:
-        if row.etag in self.wholes and found != self.wholes[row.etag]:
-            return False
-        known = self.contents.get(row.sha256)
+    def _is(self, found: bytes, sha256: str) -> bool:
+        known = self.contents.get(sha256)
         if known is None:
-            digest = hashlib.sha256(found).hexdigest()
-            return digest == row.sha256 or (not row.sha256 and row.etag in self.wholes)
+            return hashlib.sha256(found).hexdigest() == sha256
         return found == known
 
     def check_totals(self) -> None:
         """Compare the journal's totals with COUNT and SUM at one moment."""
-        with transaction.atomic():
-            if connection.vendor == "postgresql":
-                with connection.cursor() as cursor:
-                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            totals = reads.bucket_totals(self.bucket.id)
-            counted = self._counted()
-        self.count("totals compared")
-        if totals != counted:
-            self.lose(f"the journal says {totals}, the rows say {counted}")
+        for bucket in (self.bucket, self.kept):
+            with transaction.atomic():
+                if connection.vendor == "postgresql":
+                    with connection.cursor() as cursor:
+                        cursor.execute(_ONE_MOMENT)
+                totals = reads.bucket_totals(bucket.id)
+                counted = self._counted(bucket)
+            self.count("totals compared")
+            if totals != counted:
+                self.lose(f"the journal says {totals}, the rows say {counted}")
 
-    def _counted(self) -> Totals:
+    def _counted(self, bucket: BucketRow) -> Totals:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*), coalesce(sum(size), 0) FROM stored_object"
-                " WHERE bucket_id = %s",
-                [self.bucket.id],
+                " WHERE bucket_id = %s AND NOT is_delete_marker",
+                [bucket.id],
             )
             objects_counted, size = cursor.fetchone()
         return Totals(int(objects_counted), int(size))
@@ -230,7 +344,7 @@ class World:
                 except Crash:
                     self.count("crashes")
                     forget_connection()
-                except (NoSuchKey, PreconditionFailed) as refusal:
+                except self.refusals as refusal:
                     self.count(type(refusal).__name__)
                 except (StorageBusy, DatabaseError) as busy:
                     self._note_busy(busy)
@@ -264,12 +378,12 @@ def world(root: Path, *, seed: str, crash_chance: float = 0.0) -> Iterator[World
         backend.cache_clear()
         made = World(root, seed=seed, crash_chance=crash_chance)
         store = Crashing(made.store, made.crashes)
-        stack.enter_context(override_settings(MULTIPART_MIN_PART_BYTES=0))
-        for service in (objects, sweep, verify, multipart, digests, changes):
+        for service in (changes, digests, multipart, objects, sweep, verify):
             stack.enter_context(patch.object(service, "backend", lambda: store))
         steps: Any = Crashing(sql, made.crashes)
-        for service in (objects, parts, digests, changes):
+        for service in (changes, digests, objects, parts):
             stack.enter_context(patch.object(service, "sql", steps))
+        stack.enter_context(override_settings(MULTIPART_MIN_PART_BYTES=1))
         chores: Any = Crashing(upkeep, made.crashes)
         for service in (sweep, journal, backup):
             stack.enter_context(patch.object(service, "upkeep", chores))

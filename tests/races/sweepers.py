@@ -8,19 +8,9 @@ from objects_app.queries import upkeep
 from objects_app.queries.rows import Marked
 from objects_app.services import sweep
 from tests.races.actors import START, Actor, Local, Step
-from tests.races.laboratory import (
-    CONTENTS,
-    DIGESTS,
-    HOLDER_DEAD,
-    LEASE_SECONDS,
-    NOW,
-    Effect,
-    Files,
-    Held,
-    Laboratory,
-    Rows,
-    deleting_since,
-)
+from tests.races.histories import NOW
+from tests.races.laboratory import LEASE_SECONDS, Laboratory, deleting_since
+from tests.races.states import CONTENTS, DIGESTS, HOLDER_DEAD, Effect, Files, Held, Rows
 
 
 class Sweeper(Actor):

@@ -1,7 +1,6 @@
 """A backup's hold broken on purpose, to see that the search finds what it loses."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -11,19 +10,14 @@ from objects_app.queries import holds, sqlite_upkeep
 from tests.races.actors import START, Delete, Local, Put, Step
 from tests.races.backups import Backup, Release
 from tests.races.explorer import Explored, Explorer, Scenario, what_is_lost
-from tests.races.laboratory import Files, Laboratory, Rows, laboratory
+from tests.races.laboratory import Laboratory
 from tests.races.scenarios import STARTS
+from tests.races.states import Files, Rows
 from tests.races.sweepers import Sweeper
 
 pytestmark = [pytest.mark.race, pytest.mark.sqlite_only, pytest.mark.django_db]
 
 HOLD_SWEEP = sqlite_upkeep.hold_sweep
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Laboratory]:
-    with laboratory(tmp_path) as made:
-        yield made
 
 
 def search(lab: Laboratory, *actors: Any) -> Explored:

@@ -1,8 +1,6 @@
 """The protocol searched state by state; and broken on purpose, to see that it shows."""
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -10,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from django.db import IntegrityError
 
-from objects_app.queries import sqlite, sqlite_upkeep
+from objects_app.queries import sqlite_upkeep
 from objects_app.queries.rows import Claim
 from objects_app.services import objects
 from tests.races.actors import (
@@ -22,14 +20,22 @@ from tests.races.actors import (
     Reader,
     Step,
 )
+from tests.races.breaking import (
+    SECONDS,
+    STATEMENTS,
+    assert_lost,
+    assert_sound,
+    search,
+    statement,
+)
 from tests.races.explorer import (
-    Explored,
     Explorer,
     Scenario,
     is_tidy,
-    what_is_lost,
 )
-from tests.races.laboratory import (
+from tests.races.laboratory import Laboratory
+from tests.races.scenarios import SMALL, STARTS, explore_all, untidy
+from tests.races.states import (
     ABSENT,
     DIGESTS,
     HOLDER_DEAD,
@@ -37,56 +43,22 @@ from tests.races.laboratory import (
     WHOLE,
     BlobRow,
     Files,
-    Laboratory,
     Rows,
-    laboratory,
 )
-from tests.races.scenarios import SMALL, STARTS, explore_all, untidy
 from tests.races.sweepers import OrphanRemover, Sweeper
 
 pytestmark = [pytest.mark.race, pytest.mark.sqlite_only, pytest.mark.django_db]
 
-SECONDS = float(os.environ.get("EXPLORER_SECONDS", "45"))
 NOTHING = ((Rows(), (ABSENT, ABSENT)),)
 MARK, SECURE = sqlite_upkeep.mark, objects.secure_bytes
-STATEMENTS = sqlite.ENGINE.statements
 CARELESS = STATEMENTS["mark_trusted"].replace("blob.condemned_at IS NULL AND", "")
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Laboratory]:
-    with laboratory(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def unguarded(lab: Laboratory) -> Laboratory:
-    """Without any of the database's own refusals."""
-    triggers = lab.raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-    for (trigger,) in triggers.fetchall():
-        lab.raw.execute(f"DROP TRIGGER {trigger}")
-    lab.raw.execute("PRAGMA foreign_keys = OFF")
-    return lab
-
-
-def search(lab: Laboratory, *actors: Any, starts: Any = STARTS) -> Explored:
-    """Search for lost bytes only, so that what is found is what a user would lose."""
-    scenario = Scenario("broken on purpose", actors, starts)
-    return Explorer(lab, scenario, judge=what_is_lost).explore()
-
-
-def assert_lost(explored: Explored) -> None:
-    assert explored.violation is not None, explored
-    assert explored.violation.startswith("LOST"), explored
 
 
 def test_no_state_that_the_steps_lead_to_has_lost_anything(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for explored in explore_all(SMALL, seconds=SECONDS, spool_dir=tmp_path):
-        with capsys.disabled():
-            print(f"\n{explored}", end="", flush=True)
-        assert explored.violation is None, explored
+    with capsys.disabled():
+        assert_sound(explore_all(SMALL, seconds=SECONDS, spool_dir=tmp_path))
 
 
 def test_from_every_state_one_sweep_leaves_only_what_objects_refer_to(
@@ -160,11 +132,6 @@ def test_the_guard_alone_keeps_every_blob_from_a_sweep_that_never_looks(
 
     assert explored.complete, explored
     assert sweeper.refusals > 0
-
-
-def statement(name: str, careless: str) -> Any:
-    assert careless != STATEMENTS[name]
-    return patch.dict(STATEMENTS, {name: careless})
 
 
 def by_id_alone(name: str) -> Any:

@@ -30,11 +30,19 @@ def test_a_short_soak_with_crashes_loses_nothing(
     assert made.losses == []
     assert said[-1].endswith("losses: 0")
     assert made.counts["commits"] > 0
-    assert made.counts["completions"] > 0
     assert made.counts["deletes"] > 0
     assert made.counts["reads"] > 0
     assert made.counts["removed blobs"] > 0
     assert made.counts["backups"] > 0
+    for what in (
+        "copies",
+        "moves",
+        "completions",
+        "digests",
+        "restores",
+        "versions removed",
+    ):
+        assert made.counts[what] > 0
     assert made.crashes.injected > 0
 
 

@@ -250,12 +250,15 @@ def test_overwriting_and_deleting_leave_the_bytes_to_the_sweep(
     assert Blob.objects.filter(condemned_at__isnull=True).count() == 2
 
 
+def made_of_a_segment(stored: StoredObject, blob: Blob) -> None:
+    StoredObject.objects.filter(pk=stored.pk).update(blob=None, sha256="")
+    Segment.objects.create(object=stored, number=1, offset=0, size=blob.size, blob=blob)
+
+
 def test_overwriting_removes_the_segments_of_what_was_there(store: Store) -> None:
     store.put("a", CONTENT)
     stored = StoredObject.objects.get()
-    Segment.objects.create(
-        object=stored, number=1, offset=0, size=7, blob=store.blob(CONTENT)
-    )
+    made_of_a_segment(stored, store.blob(CONTENT))
     store.put("a", b"other")
     assert not Segment.objects.exists()
 
@@ -263,9 +266,7 @@ def test_overwriting_removes_the_segments_of_what_was_there(store: Store) -> Non
 def test_deleting_removes_the_segments_too(store: Store) -> None:
     store.put("a", CONTENT)
     stored = StoredObject.objects.get()
-    Segment.objects.create(
-        object=stored, number=1, offset=0, size=7, blob=store.blob(CONTENT)
-    )
+    made_of_a_segment(stored, store.blob(CONTENT))
     store.delete("a")
     assert not Segment.objects.exists()
 
