@@ -1,0 +1,259 @@
+"""Searches: objects by what their keys and descriptions hold, in the caller's buckets.
+
+Two ways. By key, look through the keys in their order until a page is full: quick
+where many match. Or find all that match, by an index where there is one (the command
+build_search_index), and sort them: quick where few do. `by_key` gives up after so many
+keys; then `sorted_out` is the better way.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from django.db import connection
+
+from objects_app.names import after_prefix
+from objects_app.queries import run, search_postgresql, search_sqlite
+from objects_app.queries.globs import Glob
+from objects_app.queries.plans import aware
+from objects_app.queries.rows import ListedEntry, Span
+
+_syntax: Any = search_postgresql if connection.vendor == "postgresql" else search_sqlite
+limited = _syntax.limited
+
+SortKey = Literal["key", "created_at", "size"]
+
+_LIVE = "o.is_latest AND NOT o.is_delete_marker"
+_COLUMNS = (
+    "o.key, o.size, o.etag, o.sha256, o.content_type, o.version_id, o.created_at,"
+    " o.node_id, o.metadata, o.tags"
+)
+_SHORTEST_TRIGRAM = 3
+_KEYS_FOR_A_BUCKET = 500  # what another statement costs, in keys looked through
+
+
+class Wanted(NamedTuple):
+    """What an object must be to be found; None or empty: anything.
+
+    `text` is part of its key, in any case. `content_type` is a bare type, in lower
+    case, or a family of them such as `image/`. Sizes are bytes, both included; it was
+    made later than `after` and earlier than `before`.
+    """
+
+    text: str = ""
+    glob: Glob | None = None
+    content_type: str = ""
+    min_size: int | None = None
+    max_size: int | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+    tags: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+
+
+class Reach(NamedTuple):
+    """Keys of a bucket that the caller may read."""
+
+    bucket_id: int
+    bucket: str
+    span: Span
+
+
+class Order(NamedTuple):
+    """By key is by bucket and key; those two decide between equals, too."""
+
+    by: SortKey
+    descending: bool
+
+    @property
+    def direction(self) -> str:
+        """In SQL."""
+        return "DESC" if self.descending else "ASC"
+
+
+class Place(NamedTuple):
+    """The object that a page ended with; `value` is what it was sorted by."""
+
+    value: int | datetime | None
+    bucket: str
+    key: str
+
+
+class Found(NamedTuple):
+    """An object that was found."""
+
+    entry: ListedEntry
+    metadata: dict[str, str]
+    tags: dict[str, str]
+
+
+def by_key(
+    *, wanted: Wanted, reaches: Sequence[Reach], descending: bool, limit: int
+) -> list[Found] | None:
+    """Return the first objects of the reaches, which are in order, by their keys.
+
+    None: there are more keys than are looked through at a time.
+    """
+    keys, rows, values = _conditions(wanted, "w.key")
+    left = _syntax.ROWS_LOOKED_THROUGH if rows else _syntax.KEYS_LOOKED_THROUGH
+    found: list[Found] = []
+    for reach in reaches:
+        parameters = {
+            **values,
+            "limit": limit - len(found),
+            "bucket_id": reach.bucket_id,
+        }
+        within, bounds = _within("k.key", reach.span)
+        parameters |= bounds
+        most = ""
+        if left is not None:
+            parameters["most"] = left
+            most = "LIMIT %(most)s"
+        direction = Order("key", descending).direction
+        span = (
+            "SELECT k.key FROM stored_object k WHERE k.bucket_id = %(bucket_id)s"
+            f" AND k.is_latest AND {within} ORDER BY k.key {direction} {most}"
+        )
+        found += [
+            _found(reach.bucket, row)
+            for row in run.rows(
+                f"SELECT {_COLUMNS} FROM ({span}) w JOIN stored_object o"
+                f" ON o.bucket_id = %(bucket_id)s AND o.key = w.key AND {_LIVE}"
+                f" WHERE {' AND '.join([*keys, *rows, '1 = 1'])}"
+                f" ORDER BY w.key {direction} LIMIT %(limit)s",
+                parameters,
+            )
+        ]
+        if len(found) == limit:
+            return found
+        if left is not None:
+            [seen] = run.one(f"SELECT count(*) FROM ({span}) keys", parameters)
+            left -= max(seen, _KEYS_FOR_A_BUCKET)
+            if left <= 0:
+                return None
+    return found
+
+
+def sorted_out(
+    *,
+    wanted: Wanted,
+    reaches: Sequence[Reach],
+    order: Order,
+    after: Place | None,
+    limit: int,
+) -> list[Found]:
+    """Return the first objects of the reaches, or those behind a place, in an order."""
+    if not reaches:
+        return []
+    keys, rows, values = _conditions(wanted, "o.key")
+    bucket = _syntax.BUCKET
+    columns = [bucket, "o.key"]
+    if order.by != "key":
+        columns.insert(0, f"o.{order.by}")
+    conditions = [*keys, *rows, _LIVE]
+    if after is not None:
+        place = ["%(at)s", "%(at_bucket)s", "%(at_key)s"][-len(columns) :]
+        than = "<" if order.descending else ">"
+        conditions.append(f"({', '.join(columns)}) {than} ({', '.join(place)})")
+        at = after.value
+        values |= {
+            "at": _syntax.moment(at) if isinstance(at, datetime) else at,
+            "at_bucket": after.bucket,
+            "at_key": after.key,
+        }
+    table, parameters = _reaches(reaches)
+    sort = ", ".join(f"{column} {order.direction}" for column in columns)
+    return [
+        _found(row[0], row[1:])
+        for row in run.rows(
+            f"SELECT reach.bucket, {_COLUMNS} FROM {table} JOIN stored_object o"
+            " ON o.bucket_id = reach.bucket_id"
+            " AND o.key >= reach.start AND o.key < reach.until"
+            f" WHERE {' AND '.join(conditions)} ORDER BY {sort} LIMIT %(limit)s",
+            {**values, **parameters, "limit": limit},
+        )
+    ]
+
+
+def _reaches(reaches: Sequence[Reach]) -> tuple[str, dict[str, Any]]:
+    """Return them as a table of the name `reach`, and its parameters."""
+    last = after_prefix("")
+    rows = [(r.bucket_id, r.bucket, r.span.after, r.span.end or last) for r in reaches]
+    if len(rows) == 1 and connection.vendor == "postgresql":
+        names = ("bucket_id", "bucket", "start", "until")
+        return _syntax.ONE_REACH, dict(zip(names, rows[0], strict=True))
+    return _syntax.MANY_REACHES, _syntax.many_reaches(rows)
+
+
+def _conditions(
+    wanted: Wanted, key: str
+) -> tuple[list[str], list[str], dict[str, Any]]:
+    """Return the conditions on the key, those on the rest of `o`, and parameters."""
+    keys, key_values = _of_key(wanted, key)
+    rows, row_values = _of_row(wanted)
+    return keys, rows, key_values | row_values
+
+
+def _of_key(wanted: Wanted, key: str) -> tuple[list[str], dict[str, Any]]:
+    keys: list[str] = []
+    values: dict[str, Any] = {}
+    if wanted.text:
+        keys.append(_syntax.contains(key, "text"))
+        values["text"] = _syntax.holding(wanted.text)
+    if wanted.glob is not None:
+        longest = max(wanted.glob.literals(), key=len)
+        if len(longest) >= _SHORTEST_TRIGRAM:  # for the index, which knows no globs
+            keys.append(_syntax.contains(key, "literal"))
+            values["literal"] = _syntax.holding(longest)
+        keys.append(_syntax.matches(key, "glob"))
+        values["glob"] = _syntax.globbing(wanted.glob)
+    return keys, values
+
+
+def _of_row(wanted: Wanted) -> tuple[list[str], dict[str, Any]]:
+    rows: list[str] = []
+    values: dict[str, Any] = {}
+    if wanted.content_type:
+        rows.append(_of_type(wanted.content_type))
+        values["type"] = wanted.content_type
+    for name, comparison in (("min_size", ">="), ("max_size", "<=")):
+        if (size := getattr(wanted, name)) is not None:
+            rows.append(f"o.size {comparison} %({name})s")
+            values[name] = size
+    for name, comparison in (("after", ">"), ("before", "<")):
+        if (moment := getattr(wanted, name)) is not None:
+            rows.append(f"o.created_at {comparison} %({name})s")
+            values[name] = _syntax.moment(moment)
+    for column in ("tags", "metadata"):
+        if entries := getattr(wanted, column):
+            condition, parameters = _syntax.has_entries(column, column, entries)
+            rows.append(condition)
+            values |= parameters
+    return rows, values
+
+
+def _of_type(content_type: str) -> str:
+    """A type stands for itself with any parameters."""
+    plain = _syntax.TYPE
+    wanted = "CAST(%(type)s AS text)"
+    if content_type.endswith("/"):
+        return f"substr({plain}, 1, {len(content_type)}) = {wanted}"
+    with_parameters = f"substr({plain}, 1, {len(content_type) + 1})"
+    return (
+        f"({plain} = {wanted}"
+        f" OR {with_parameters} IN ({wanted} || ';', {wanted} || ' '))"
+    )
+
+
+def _within(key: str, span: Span) -> tuple[str, dict[str, Any]]:
+    text = f"{key} {'>=' if span.inclusive else '>'} %(first)s"
+    if span.end is None:
+        return text, {"first": span.after}
+    return f"{text} AND {key} < %(end)s", {"first": span.after, "end": span.end}
+
+
+def _found(bucket: str, row: Sequence[Any]) -> Found:
+    *plain, created_at, node_id, metadata, tags = row
+    entry = ListedEntry._make((False, bucket, *plain, aware(created_at), node_id))
+    return Found(entry, json.loads(metadata), json.loads(tags))
