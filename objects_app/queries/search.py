@@ -2,12 +2,12 @@
 
 Two ways. By key, look through the keys in their order until a page is full: quick
 where many match. Or find all that match, by an index where there is one (the command
-build_search_index), and sort them: quick where few do. `by_key` gives up after so many
-keys; then `sorted_out` is the better way.
+build_search_index), and sort them: quick where few do. No planner can know which, so
+`by_key` and `few_by_index` give up when they see that they are the wrong way.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +22,7 @@ from objects_app.queries.rows import ListedEntry, Span
 _syntax: Any = search_postgresql if connection.vendor == "postgresql" else search_sqlite
 limited = _syntax.limited
 
+Contains = Callable[[str, str], str]
 SortKey = Literal["key", "created_at", "size"]
 
 _LIVE = "o.is_latest AND NOT o.is_delete_marker"
@@ -30,7 +31,9 @@ _COLUMNS = (
     " o.node_id, o.metadata, o.tags"
 )
 _SHORTEST_TRIGRAM = 3
-_KEYS_FOR_A_BUCKET = 500  # what another statement costs, in keys looked through
+# What things cost, in keys looked through: another statement, and a look at a row.
+_KEYS_FOR_A_BUCKET = 1_000
+_KEYS_FOR_A_ROW = 16
 
 
 class Wanted(NamedTuple):
@@ -50,6 +53,13 @@ class Wanted(NamedTuple):
     before: datetime | None = None
     tags: dict[str, str] = {}
     metadata: dict[str, str] = {}
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the index of `build_search_index` knows of it."""
+        texts = [self.text, *(self.glob.literals() if self.glob else ())]
+        longest = max(map(len, texts))
+        return longest >= _SHORTEST_TRIGRAM or bool(self.tags or self.metadata)
 
 
 class Reach(NamedTuple):
@@ -89,50 +99,67 @@ class Found(NamedTuple):
 
 
 def by_key(
-    *, wanted: Wanted, reaches: Sequence[Reach], descending: bool, limit: int
+    *,
+    wanted: Wanted,
+    reaches: Sequence[Reach],
+    descending: bool,
+    limit: int,
+    most: int,
 ) -> list[Found] | None:
     """Return the first objects of the reaches, which are in order, by their keys.
 
-    None: there are more keys than are looked through at a time.
+    None: there are more than `most` keys, and the first ones do not fill the page. A
+    condition on more than the key makes each as dear as several.
     """
-    keys, rows, values = _conditions(wanted, "w.key")
-    left = _syntax.ROWS_LOOKED_THROUGH if rows else _syntax.KEYS_LOOKED_THROUGH
+    keys, rows, values = _conditions(wanted, "w.key", _syntax.contains)
+    left = most // _KEYS_FOR_A_ROW if rows else most
     found: list[Found] = []
     for reach in reaches:
-        parameters = {
-            **values,
-            "limit": limit - len(found),
-            "bucket_id": reach.bucket_id,
-        }
-        within, bounds = _within("k.key", reach.span)
-        parameters |= bounds
-        most = ""
-        if left is not None:
-            parameters["most"] = left
-            most = "LIMIT %(most)s"
-        direction = Order("key", descending).direction
-        span = (
-            "SELECT k.key FROM stored_object k WHERE k.bucket_id = %(bucket_id)s"
-            f" AND k.is_latest AND {within} ORDER BY k.key {direction} {most}"
-        )
+        text, bounds = _first_keys(reach, Order("key", descending).direction)
+        parameters = {**values, **bounds, "most": left, "limit": limit - len(found)}
         found += [
             _found(reach.bucket, row)
             for row in run.rows(
-                f"SELECT {_COLUMNS} FROM ({span}) w JOIN stored_object o"
+                f"SELECT {_COLUMNS} FROM ({text}) w JOIN stored_object o"
                 f" ON o.bucket_id = %(bucket_id)s AND o.key = w.key AND {_LIVE}"
                 f" WHERE {' AND '.join([*keys, *rows, '1 = 1'])}"
-                f" ORDER BY w.key {direction} LIMIT %(limit)s",
+                f" ORDER BY w.key {Order('key', descending).direction} LIMIT %(limit)s",
                 parameters,
             )
         ]
         if len(found) == limit:
             return found
-        if left is not None:
-            [seen] = run.one(f"SELECT count(*) FROM ({span}) keys", parameters)
-            left -= max(seen, _KEYS_FOR_A_BUCKET)
-            if left <= 0:
-                return None
+        if _syntax.LOOKS_THROUGH_ALL:
+            continue
+        [seen] = run.one(f"SELECT count(*) FROM ({text}) keys", parameters)
+        left -= max(seen, _KEYS_FOR_A_BUCKET)
+        if left <= 0:
+            return None
     return found
+
+
+def few_by_index(
+    *,
+    wanted: Wanted,
+    reaches: Sequence[Reach],
+    descending: bool,
+    after: Place | None,
+    limit: int,
+    most: int,
+) -> list[Found] | None:
+    """Return the same, for what the index knows. None: more than `most` are found."""
+    statement, values = _matching(wanted, reaches, Order("key", descending), after)
+    direction = Order("key", descending).direction
+    _syntax.rely_on_indexes(True)
+    found = run.rows(
+        f"SELECT found.*, count(*) OVER () FROM ({statement} LIMIT %(enough)s) found"
+        f" ORDER BY found.bucket {direction}, found.key {direction} LIMIT %(limit)s",
+        {**values, "limit": limit, "enough": most + 1},
+    )
+    _syntax.rely_on_indexes(False)
+    if found and found[0][-1] > most:
+        return None
+    return [_found(row[0], row[1:-1]) for row in found]
 
 
 def sorted_out(
@@ -144,15 +171,40 @@ def sorted_out(
     limit: int,
 ) -> list[Found]:
     """Return the first objects of the reaches, or those behind a place, in an order."""
-    if not reaches:
-        return []
-    keys, rows, values = _conditions(wanted, "o.key")
-    bucket = _syntax.BUCKET
-    columns = [bucket, "o.key"]
-    if order.by != "key":
-        columns.insert(0, f"o.{order.by}")
+    statement, values = _matching(wanted, reaches, order, after)
+    # Not the index's order of keys: it would be followed to its end where few match.
+    columns = [*_sort_columns(order)[:-1], "(o.key || '')"]
+    sort = ", ".join(f"{column} {order.direction}" for column in columns)
+    found = run.rows(
+        f"{statement} ORDER BY {sort} LIMIT %(limit)s", {**values, "limit": limit}
+    )
+    return [_found(row[0], row[1:]) for row in found]
+
+
+def _first_keys(reach: Reach, direction: str) -> tuple[str, dict[str, Any]]:
+    """Return the statement for the first keys of a reach, from the index alone."""
+    within, bounds = _within("k.key", reach.span)
+    most = "" if _syntax.LOOKS_THROUGH_ALL else " LIMIT %(most)s"
+    text = (
+        "SELECT k.key FROM stored_object k WHERE k.bucket_id = %(bucket_id)s"
+        f" AND k.is_latest AND {within} ORDER BY k.key {direction}{most}"
+    )
+    return text, {**bounds, "bucket_id": reach.bucket_id}
+
+
+def _sort_columns(order: Order) -> list[str]:
+    columns = [_syntax.BUCKET, "o.key"]
+    return columns if order.by == "key" else [f"o.{order.by}", *columns]
+
+
+def _matching(
+    wanted: Wanted, reaches: Sequence[Reach], order: Order, after: Place | None
+) -> tuple[str, dict[str, Any]]:
+    """Return the statement for all that is wanted behind a place, in no order."""
+    keys, rows, values = _conditions(wanted, "o.key", _syntax.contains_by_index)
     conditions = [*keys, *rows, _LIVE]
     if after is not None:
+        columns = _sort_columns(order)
         place = ["%(at)s", "%(at_bucket)s", "%(at_key)s"][-len(columns) :]
         than = "<" if order.descending else ">"
         conditions.append(f"({', '.join(columns)}) {than} ({', '.join(place)})")
@@ -163,17 +215,13 @@ def sorted_out(
             "at_key": after.key,
         }
     table, parameters = _reaches(reaches)
-    sort = ", ".join(f"{column} {order.direction}" for column in columns)
-    return [
-        _found(row[0], row[1:])
-        for row in run.rows(
-            f"SELECT reach.bucket, {_COLUMNS} FROM {table} JOIN stored_object o"
-            " ON o.bucket_id = reach.bucket_id"
-            " AND o.key >= reach.start AND o.key < reach.until"
-            f" WHERE {' AND '.join(conditions)} ORDER BY {sort} LIMIT %(limit)s",
-            {**values, **parameters, "limit": limit},
-        )
-    ]
+    statement = (
+        f"SELECT {_syntax.BUCKET} AS bucket, {_COLUMNS} FROM {table}"
+        " JOIN stored_object o ON o.bucket_id = reach.bucket_id"
+        " AND o.key >= reach.start AND o.key < reach.until"
+        f" WHERE {' AND '.join(conditions)}"
+    )
+    return statement, values | parameters
 
 
 def _reaches(reaches: Sequence[Reach]) -> tuple[str, dict[str, Any]]:
@@ -187,24 +235,26 @@ def _reaches(reaches: Sequence[Reach]) -> tuple[str, dict[str, Any]]:
 
 
 def _conditions(
-    wanted: Wanted, key: str
+    wanted: Wanted, key: str, contains: Contains
 ) -> tuple[list[str], list[str], dict[str, Any]]:
     """Return the conditions on the key, those on the rest of `o`, and parameters."""
-    keys, key_values = _of_key(wanted, key)
+    keys, key_values = _of_key(wanted, key, contains)
     rows, row_values = _of_row(wanted)
     return keys, rows, key_values | row_values
 
 
-def _of_key(wanted: Wanted, key: str) -> tuple[list[str], dict[str, Any]]:
+def _of_key(
+    wanted: Wanted, key: str, contains: Contains
+) -> tuple[list[str], dict[str, Any]]:
     keys: list[str] = []
     values: dict[str, Any] = {}
     if wanted.text:
-        keys.append(_syntax.contains(key, "text"))
+        keys.append(contains(key, "text"))
         values["text"] = _syntax.holding(wanted.text)
     if wanted.glob is not None:
         longest = max(wanted.glob.literals(), key=len)
         if len(longest) >= _SHORTEST_TRIGRAM:  # for the index, which knows no globs
-            keys.append(_syntax.contains(key, "literal"))
+            keys.append(contains(key, "literal"))
             values["literal"] = _syntax.holding(longest)
         keys.append(_syntax.matches(key, "glob"))
         values["glob"] = _syntax.globbing(wanted.glob)

@@ -12,8 +12,7 @@ from django.db import OperationalError, connection
 from objects_app.queries import globs
 from objects_app.queries.globs import Glob
 
-KEYS_LOOKED_THROUGH = None
-ROWS_LOOKED_THROUGH = None
+LOOKS_THROUGH_ALL = True
 
 TYPE = "lower(o.content_type)"
 MANY_REACHES = (
@@ -34,6 +33,9 @@ def fold(text: str) -> str:
 def contains(key: str, name: str) -> str:
     """See search_postgresql.contains."""
     return f"instr(fold({key}), fold(%({name})s)) > 0"
+
+
+contains_by_index = contains
 
 
 def holding(text: str) -> str:

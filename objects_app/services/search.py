@@ -3,7 +3,10 @@
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
+
+from django.conf import settings
 
 from objects_app.errors import InvalidArgument, SearchTooBroad
 from objects_app.names import prefix_end
@@ -13,6 +16,9 @@ from objects_app.queries.search import Found, Order, Place, Reach, Wanted
 from objects_app.services import cursors
 
 LONGEST_SECONDS = 5.0
+_FIRST_LOOK_KEYS = 5_000
+_SECOND_LOOK_KEYS = 50_000
+_FEW = 5_000
 _NO_SIZE = 2**63
 
 
@@ -92,18 +98,43 @@ def _find(
     after: Place | None,
     limit: int,
 ) -> list[Found]:
+    if not reaches:
+        return []
     if order.by == "key":
-        found = search.by_key(
-            wanted=wanted,
-            reaches=_behind(reaches, after, order),
-            descending=order.descending,
-            limit=limit,
-        )
+        found = _find_by_key(wanted, reaches, order, after, limit)
         if found is not None:
             return found
     return search.sorted_out(
         wanted=wanted, reaches=reaches, order=order, after=after, limit=limit
     )
+
+
+def _find_by_key(
+    wanted: Wanted,
+    reaches: list[Reach],
+    order: Order,
+    after: Place | None,
+    limit: int,
+) -> list[Found] | None:
+    """Look through some keys, then into the index, then through some more keys."""
+    by_key = partial(
+        search.by_key,
+        wanted=wanted,
+        reaches=_behind(reaches, after, order),
+        descending=order.descending,
+        limit=limit,
+    )
+    found = by_key(most=_FIRST_LOOK_KEYS)
+    if found is None and settings.SEARCH_INDEX and wanted.is_indexed:
+        found = search.few_by_index(
+            wanted=wanted,
+            reaches=reaches,
+            descending=order.descending,
+            after=after,
+            limit=limit,
+            most=_FEW,
+        )
+    return by_key(most=_SECOND_LOOK_KEYS) if found is None else found
 
 
 def _both(one: str, other: str) -> str | None:
