@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _characters(text: str) -> str:
     if not is_storable(text):
-        raise ValueError("NUL, or half a character, is in it")
+        raise ValueError("it holds NUL: leave that out")
     return text
 
 
