@@ -20,7 +20,8 @@ from objects_app.services import search
 
 pytestmark = pytest.mark.django_db
 
-BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+# With a fraction: SQLite compares text, and the store always writes six decimals.
+BEGINNING = datetime(2026, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)
 KEYS = [
     "Photo.JPG",
     "a",
@@ -290,4 +291,3 @@ def test_a_search_that_takes_too_long_is_given_up(
     StoredObject.objects.bulk_create(many)
     with pytest.raises(SearchTooBroad, match="takes more than"):
         find(Wanted(text="none of them", glob=globs.parse("**y*y*y*y*z")), by="size")
-    assert find(Wanted(text="aXb"), by="key") is not None or True
