@@ -20,7 +20,6 @@ _STORED = {
     "content-language": "Content-Language",
     "expires": "Expires",
 }
-STORED_NAMES = frozenset(_STORED)
 _SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  # RFC 9110's token, no secret

@@ -56,8 +56,8 @@ def check_tags(tags: dict[str, str]) -> dict[str, str]:
             raise InvalidTags(f"Tags that begin with {_RESERVED} are reserved by S3.")
         if not all(map(_may_be_in_a_tag, key + value)):
             raise InvalidTags(
-                f"The tag {key!r} holds other characters than letters, digits, blanks "
-                "and _ . : / = + - @"
+                f"The tag {key!r} holds a character that is neither a letter, a digit, "
+                "a blank nor one of _.:/=+-@: leave it out."
             )
     return tags
 

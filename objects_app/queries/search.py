@@ -14,9 +14,8 @@ from typing import Any, Literal, NamedTuple
 from django.db import connection
 
 from objects_app.names import after_prefix
-from objects_app.queries import run, search_postgresql, search_sqlite
+from objects_app.queries import reads, run, search_postgresql, search_sqlite
 from objects_app.queries.globs import Glob
-from objects_app.queries.plans import aware
 from objects_app.queries.rows import ListedEntry, Span
 
 _syntax: Any = search_postgresql if connection.vendor == "postgresql" else search_sqlite
@@ -26,10 +25,7 @@ Contains = Callable[[str, str], str]
 SortKey = Literal["key", "created_at", "size"]
 
 _LIVE = "o.is_latest AND NOT o.is_delete_marker"
-_COLUMNS = (
-    "o.key, o.size, o.etag, o.sha256, o.content_type, o.version_id, o.created_at,"
-    " o.node_id, o.metadata, o.tags"
-)
+_COLUMNS = f"o.key, {reads.listed('o')}, o.metadata, o.tags"
 _SHORTEST_TRIGRAM = 3
 # What things cost, in keys looked through: another statement, and a look at a row.
 _KEYS_FOR_A_BUCKET = 1_000
@@ -304,6 +300,6 @@ def _within(key: str, span: Span) -> tuple[str, dict[str, Any]]:
 
 
 def _found(bucket: str, row: Sequence[Any]) -> Found:
-    *plain, created_at, node_id, metadata, tags = row
-    entry = ListedEntry._make((False, bucket, *plain, aware(created_at), node_id))
+    *plain, metadata, tags = row
+    entry = reads.to_listed(bucket, plain)
     return Found(entry, json.loads(metadata), json.loads(tags))

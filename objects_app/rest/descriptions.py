@@ -9,8 +9,8 @@ from objects_app.access.policy import Action
 from objects_app.access.principals import actor_of, principal_of
 from objects_app.errors import InvalidArgument
 from objects_app.http.conditions import write_preconditions
-from objects_app.http.description_patches import DescriptionPatch
 from objects_app.http.json_bodies import read_json
+from objects_app.http.json_descriptions import DescriptionPatch
 from objects_app.http.paths import query
 from objects_app.rest.answers import json_answer, timestamp
 from objects_app.services import descriptions

@@ -246,7 +246,7 @@ def _deleted(
 
 def _patch(request: HttpRequest) -> HttpResponseBase:
     bucket, key = _names_to_change(request, "version")
-    version = parameters(request, "key", "version").get("version")
+    version = _chosen(request, "version")
     return descriptions.change(request, bucket, key, version=version)
 
 

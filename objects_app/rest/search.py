@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponseBase
 from objects_app.access import policy
 from objects_app.access.principals import principal_of
 from objects_app.http.searches import read_search
-from objects_app.rest.answers import json_answer, timestamp
+from objects_app.rest.answers import json_answer
+from objects_app.rest.listing import object_answer
 from objects_app.rest.routing import by_method
 from objects_app.services import search as searches
 
@@ -35,17 +36,8 @@ def _search(request: HttpRequest) -> HttpResponseBase:
 
 
 def _found(found: "Found") -> dict[str, Any]:
-    entry = found.entry
     return {
-        "bucket": entry.bucket,
-        "key": entry.key,
-        "size": entry.size,
-        "etag": entry.etag,
-        "sha256": entry.sha256 or None,
-        "content_type": entry.content_type,
-        "version_id": entry.version_id,
-        "created_at": timestamp(entry.created_at),
-        "node_id": entry.node_id,
+        **object_answer(found.entry),
         "metadata": found.metadata,
         "tags": found.tags,
     }

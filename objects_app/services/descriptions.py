@@ -4,7 +4,14 @@ from collections.abc import Callable
 
 from django.db import transaction
 
-from objects_app.errors import NoSuchKey, PreconditionFailed, StorageBusy
+from objects_app.errors import (
+    DeleteMarker,
+    NoSuchKey,
+    NoSuchVersion,
+    PreconditionFailed,
+    StorageBusy,
+    StoreError,
+)
 from objects_app.models import JournalEntry, Segment, StoredObject
 from objects_app.queries import sql
 from objects_app.queries.changes import Rewrite
@@ -40,11 +47,14 @@ def change_object(
 
     It stays the same version, with its bytes, its ETag and its time. `rewrite` is
     called with the version as it is, locked, so that of two changes at once neither is
-    lost; what it raises ends all. Raises NoSuchKey, PreconditionFailed, StorageBusy.
+    lost; what it raises ends all. Raises NoSuchKey, NoSuchVersion, DeleteMarker,
+    PreconditionFailed, StorageBusy.
     """
     with transaction.atomic():
         sql.lock_keys([(bucket.id, key)])
         row = _locked(bucket, key, version)
+        if row.is_delete_marker:
+            raise DeleteMarker(row.version_id)
         if not conditions.hold(etag=row.etag, modified=row.created_at):
             raise PreconditionFailed(
                 "The object is not in the state that the conditions ask for: "
@@ -80,19 +90,20 @@ def _locked(bucket: BucketRow, key: str, version: str | None) -> ObjectRow:
     if version is not None:
         wanted = versions.filter(version_id=version)
     else:
-        wanted = versions.filter(is_latest=True)
+        wanted = versions.filter(is_latest=True, is_delete_marker=False)
     for _ in range(_ATTEMPTS):
-        found = (
-            wanted.filter(is_delete_marker=False)
-            .select_for_update(of=("self",))
-            .values(*ObjectRow._fields)
-            .first()
-        )
-        if found is not None:
+        locked = wanted.select_for_update(of=("self",))
+        if found := locked.values(*ObjectRow._fields).first():
             return ObjectRow(**found)
-        if not wanted.filter(is_delete_marker=False).exists():
-            raise NoSuchKey(
-                f"There is no object of that key in bucket {bucket.name}"
-                f"{' with that version' if version is not None else ''}."
-            )
+        if not wanted.exists():
+            raise _nothing_to_change(bucket, version)
     raise StorageBusy("This key kept changing meanwhile: send it again.")
+
+
+def _nothing_to_change(bucket: BucketRow, version: str | None) -> StoreError:
+    if version is None:
+        return NoSuchKey(f"There is no object of that key in bucket {bucket.name}.")
+    return NoSuchVersion(
+        "There is no such version of that key: list them with "
+        f"GET /versions?bucket={bucket.name}."
+    )

@@ -25,7 +25,8 @@ def test_an_empty_query_asks_for_everything_by_key() -> None:
 def test_every_parameter_is_read() -> None:
     asked = read_search(
         {
-            "QUERY_STRING": "q=a%25b&glob=*.txt&content_type=Image/*&min_size=0&max_size=9"
+            "QUERY_STRING": "q=a%25b&glob=*.txt&content_type=Image/*"
+            "&min_size=0&max_size=9"
             "&after=2026-01-02T03:04:05Z&before=2026-01-02T03:04:05%2B01:00&tag.a=1"
             "&tag.b=&meta.Camera=D850&sort=size&order=desc&bucket=photos&prefix=x/"
             "&limit=7&cursor=abc"

@@ -7,7 +7,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connections
 
-from objects_app.errors import NoSuchKey, PreconditionFailed
+from objects_app.errors import (
+    DeleteMarker,
+    NoSuchKey,
+    NoSuchVersion,
+    PreconditionFailed,
+)
 from objects_app.models import Bucket, JournalEntry, StoredObject
 from objects_app.queries import reads
 from objects_app.queries.changes import Rewrite
@@ -84,7 +89,7 @@ def test_there_is_nothing_to_change_of_what_is_not_there(store: Store) -> None:
     with pytest.raises(NoSuchKey):
         change(bucket, Rewrite(tags={}))
     store.put()
-    with pytest.raises(NoSuchKey):
+    with pytest.raises(NoSuchVersion):
         change(bucket, Rewrite(tags={}), version="other")
 
 
@@ -107,6 +112,8 @@ def test_a_delete_marker_has_no_description(store: Store) -> None:
     )
     with pytest.raises(NoSuchKey):
         change(bucket, Rewrite(tags={}))
+    with pytest.raises(DeleteMarker):
+        change(bucket, Rewrite(tags={}), version="null")
 
 
 @pytest.mark.race

@@ -16,7 +16,7 @@ from objects_app.models import Blob, Bucket, Grant, Role, StoredObject
 from objects_app.queries import globs
 from objects_app.queries.rows import Scope
 from objects_app.queries.search import Order, Wanted
-from objects_app.services import search
+from objects_app.services import cursors, search
 
 pytestmark = pytest.mark.django_db
 
@@ -270,8 +270,8 @@ def test_a_cursor_of_another_search_is_refused() -> None:
 def test_a_cursor_that_nobody_was_given_is_refused(by: str, value: str) -> None:
     page = find(Wanted(), by=by)
     assert page.next_cursor is not None
-    query, _, bucket, key = search.cursors.decode(page.next_cursor, *[str] * 4)
-    forged = search.cursors.encode([query, value, bucket, key])
+    query, _, bucket, key = cursors.decode(page.next_cursor, *[str] * 4)
+    forged = cursors.encode([query, value, bucket, key])
     with pytest.raises(InvalidArgument, match="not one of ours"):
         find(Wanted(), by=by, cursor=forged)
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from objects_app.errors import InvalidArgument, InvalidMetadata, InvalidTags
-from objects_app.http.description_patches import DescriptionPatch
 from objects_app.http.json_bodies import read_json
+from objects_app.http.json_descriptions import DescriptionPatch
 from objects_app.queries.changes import Rewrite
 from objects_app.queries.rows import ObjectRow
 
@@ -28,6 +28,7 @@ ROW = ObjectRow(
     tags={"state": "raw", "Project": "apollo"},
     node_id="node",
     created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    is_delete_marker=False,
 )
 
 
