@@ -39,11 +39,8 @@ from objects_app.models import Bucket, Role, Upload
 from objects_app.names import check_bucket_name
 from objects_app.queries import history, reads
 from objects_app.queries.rows import BucketRow, ObjectRow, Scope
-from objects_app.services import uploads
-
-
 from objects_app.queries.search import Reach
-from objects_app.services import search
+from objects_app.services import search, uploads
 from objects_app.services.buckets import NewBucket
 from objects_app.services.jobs import Whose
 

@@ -245,6 +245,8 @@ def _checksum_mismatch(stage: Stage) -> Answer:
 
 def _begin(stage: Stage) -> str:
     return tus_client.begin(stage.data_plane, 9)
+
+
 def _search_too_broad(stage: Stage) -> Answer:
     def too_long(**_: object) -> None:
         raise TimeoutError
