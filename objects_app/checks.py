@@ -189,7 +189,8 @@ def check_grace(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 def check_databases(
     app_configs: Apps, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """E003, E004, E005: a database that forgets commits, or sees them too late."""
+    """E003 to E005, W007, W008: a database that forgets commits, or sees them too
+    late; one whose search index is not what the setting says."""
     found: list[CheckMessage] = []
     for alias in databases or ():
         connection = connections[alias]
@@ -224,7 +225,33 @@ def _check_postgresql(connection: BaseDatabaseWrapper) -> list[CheckMessage]:
                 id="objects_app.E004",
             )
         )
-    return found
+    return found + _check_search_index()
+
+
+def _check_search_index() -> list[CheckMessage]:
+    """W007, W008: searches and their index do not agree."""
+    from objects_app.queries import search_index  # noqa: PLC0415 wants Django set up
+
+    states = search_index.states()
+    if settings.SEARCH_INDEX and not all(map(states.get, search_index.NAMES)):
+        return [
+            checks.Warning(
+                "SEARCH_INDEX is on and the index is not there, or not whole: searches "
+                "take long.",
+                hint="Run manage.py build_search_index, or set SEARCH_INDEX=off.",
+                id="objects_app.W007",
+            )
+        ]
+    if states and not settings.SEARCH_INDEX:
+        return [
+            checks.Warning(
+                "There is a search index, which uploads pay for and searches do not "
+                "use.",
+                hint="Set SEARCH_INDEX=on, or run manage.py build_search_index --drop.",
+                id="objects_app.W008",
+            )
+        ]
+    return []
 
 
 def _check_sqlite(connection: BaseDatabaseWrapper) -> list[CheckMessage]:

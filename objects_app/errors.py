@@ -36,6 +36,14 @@ class InvalidMetadata(StoreError):
     """User metadata is too large or not representable."""
 
 
+class InvalidTags(StoreError):
+    """Tags are too many, too long, or hold what S3 allows in none."""
+
+
+class SearchTooBroad(StoreError):
+    """The search would take longer than one may."""
+
+
 class NoSuchBucket(StoreError):
     """There is no such bucket, or the caller may not know of it."""
 

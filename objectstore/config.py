@@ -210,9 +210,7 @@ class Config(UploadConfig):
     login_failures: int = Field(
         5, ge=1, description="Failed logins of an account from one address to lock it."
     )
-    login_lock_seconds: int = Field(
-        900, ge=1, description="How long such a lock lasts."
-    )
+    login_lock_seconds: int = Field(900, ge=1, description="How long the lock lasts.")
     rate_limit_read: Rate = Field(
         "",
         description="Downloads that a key, user or address may ask for, like "
@@ -286,6 +284,7 @@ class Config(UploadConfig):
         ge=3,
         description="How long after its end another worker takes the leader's place.",
     )
+    search_index: bool = Field(False, description="Whether searches have their index.")
     web_concurrency: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,

@@ -66,6 +66,7 @@ UPLOAD_EXPIRY_SECONDS = config.upload_expiry_seconds
 BODY_TIMEOUT_SECONDS = config.body_timeout_seconds
 BODY_MIN_BYTES_PER_SECOND = config.body_min_bytes_per_second
 MAX_BODIES = config.bodies
+SEARCH_INDEX = config.search_index
 BLOB_TRUST_SECONDS = config.blob_trust_seconds
 SWEEP_GRACE_SECONDS = config.sweep_grace_seconds
 SWEEP_LEASE_SECONDS = config.sweep_lease_seconds

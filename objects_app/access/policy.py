@@ -39,7 +39,8 @@ from objects_app.models import Bucket, Role, Upload
 from objects_app.names import check_bucket_name
 from objects_app.queries import history, reads
 from objects_app.queries.rows import BucketRow, ObjectRow, Scope
-from objects_app.services import uploads
+from objects_app.queries.search import Reach
+from objects_app.services import search, uploads
 from objects_app.services.buckets import NewBucket
 from objects_app.services.jobs import Whose
 
@@ -212,6 +213,26 @@ def jobs_to_cancel(principal: Principal) -> Whose:
     if principal.read_only:
         raise AccessDenied("This access key only reads: use another one to cancel.")
     return whose
+
+
+def searchable(principal: Principal, bucket: str, prefix: str) -> list[Reach]:
+    """Return the keys of that prefix, of one bucket or (named "") all, to be searched.
+
+    They are those that the caller may list, and those of prefixes granted. Raises what
+    `bucket_for` raises where a bucket is named, else CredentialsRequired.
+    """
+    if not bucket:
+        return search.reach_of_caller(readable=readable(principal), prefix=prefix)
+    try:
+        row = bucket_for(principal, bucket, Action.LIST, prefix=prefix)
+    except (NoSuchBucket, AccessDenied):
+        reaches = search.reach_of_caller(
+            readable=readable(principal), prefix=prefix, bucket=bucket
+        )
+        if reaches:
+            return reaches
+        raise
+    return search.reach_of_bucket(bucket=row, prefix=prefix)
 
 
 def known_user(principal: Principal) -> int:

@@ -32,7 +32,7 @@ AUTH_PATH = "/auth"
 
 # Load balancers ask the first two all the time; the last one only leads elsewhere.
 _UNLIMITED = frozenset({"/healthz", "/readyz", "/"})
-_LISTS = frozenset({"/objects", "/buckets"})
+_LISTS = frozenset({"/objects", "/buckets", "/search"})
 _READING = frozenset({"GET", "HEAD"})
 
 _REDIS_SECONDS = 0.1

@@ -10,6 +10,7 @@ from objects_app.errors import InvalidArgument
 from objects_app.http.digests import repr_digest
 from objects_app.http.media_types import is_active
 from objects_app.http.metadata import metadata_headers
+from objects_app.http.tags import COUNT_HEADER
 from objects_app.queries.rows import ObjectRow
 
 _STORED = {
@@ -19,7 +20,6 @@ _STORED = {
     "content-language": "Content-Language",
     "expires": "Expires",
 }
-STORED_NAMES = frozenset(_STORED)
 _SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  # RFC 9110's token, no secret
@@ -44,12 +44,28 @@ def read_stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
         if value is None:
             continue
         if not _SENDABLE.fullmatch(value):
-            raise InvalidArgument(f"{label} holds control characters: leave them out.")
+            raise InvalidArgument(
+                f"{label} holds characters that no header can: leave them out."
+            )
         if name == "content-encoding":
             value = _without_aws_chunked(value)
         if value:
             stored[name] = value
     return stored
+
+
+def check_stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers to be kept, by lower-case names, as a PUT's would be.
+
+    Raises InvalidArgument for those that are never kept, and for values that no
+    response may carry.
+    """
+    for name in headers:
+        if name not in _STORED:
+            raise InvalidArgument(
+                f"headers.{name} is none of those that are kept: {', '.join(_STORED)}."
+            )
+    return read_stored_headers({_STORED[n]: value for n, value in headers.items()})
 
 
 def object_headers(row: ObjectRow) -> dict[str, str]:
@@ -73,6 +89,8 @@ def object_headers(row: ObjectRow) -> dict[str, str]:
         headers[_STORED[name]] = value
     if row.metadata:
         headers.update(metadata_headers(row.metadata))
+    if row.tags:
+        headers[COUNT_HEADER] = str(len(row.tags))
     if is_active(row.content_type):
         headers["Content-Disposition"] = _attachment(
             row.headers.get("content-disposition", "")

@@ -1,16 +1,41 @@
 """What an object is described with, as JSON says it; a PUT says it in headers."""
 
-from objects_app.errors import InvalidArgument, InvalidMetadata
-from objects_app.http.headers import STORED_NAMES, read_stored_headers
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from pydantic import AfterValidator
+
+from objects_app.errors import InvalidArgument
+from objects_app.http.headers import check_stored_headers
 from objects_app.http.json_bodies import Body
 from objects_app.http.media_types import MAX_LENGTH, is_media_type
 from objects_app.http.metadata import check_metadata
+from objects_app.http.tags import check_tags
 from objects_app.names import is_storable
 from objects_app.queries.changes import Rewrite
 
-MOST_TAGS = 10
-_TAG_NAME_CHARACTERS = 128
-_TAG_VALUE_CHARACTERS = 256
+if TYPE_CHECKING:
+    from objects_app.queries.rows import ObjectRow
+
+V = TypeVar("V")
+
+
+def _storable(text: str) -> str:
+    if not is_storable(text):
+        raise ValueError("it holds NUL: leave that out")
+    return text
+
+
+def _lower(members: dict[str, V]) -> dict[str, V]:
+    lower = {name.lower(): value for name, value in members.items()}
+    if len(lower) < len(members):
+        raise ValueError("a name is given twice, as names of headers are alike")
+    return lower
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Fields = Annotated[dict[Text, Text], AfterValidator(_lower)]
+MergedFields = Annotated[dict[Text, Text | None], AfterValidator(_lower)]
 
 
 class Description(Body):
@@ -20,47 +45,59 @@ class Description(Body):
     content-encoding, content-language and expires, in lower case or not.
     """
 
-    content_type: str | None = None
-    headers: dict[str, str] | None = None
-    metadata: dict[str, str] | None = None
-    tags: dict[str, str] | None = None
+    content_type: Text | None = None
+    headers: Fields | None = None
+    metadata: Fields | None = None
+    tags: dict[Text, Text] | None = None
 
     def rewrite(self) -> Rewrite:
         """Return what is given; the rest is kept.
 
-        Raises InvalidArgument, InvalidMetadata.
+        Raises InvalidArgument, InvalidMetadata, InvalidTags.
         """
         return Rewrite(
-            content_type=_content_type(self.content_type),
-            headers=None if self.headers is None else _headers(self.headers),
-            metadata=None if self.metadata is None else _metadata(self.metadata),
-            tags=None if self.tags is None else check_tags(self.tags),
+            content_type=_if_given(_content_type, self.content_type),
+            headers=_if_given(check_stored_headers, self.headers),
+            metadata=_if_given(check_metadata, self.metadata),
+            tags=_if_given(check_tags, self.tags),
         )
 
 
-def check_tags(tags: dict[str, str]) -> dict[str, str]:
-    """Return the tags if they are within S3's rules: at most 10, names of 1 to 128 and
-    values of up to 256 characters. Raises InvalidMetadata."""
-    if len(tags) > MOST_TAGS:
-        raise InvalidMetadata(
-            f"There are {len(tags)} tags; at most {MOST_TAGS} may be."
-        )
-    for name, value in tags.items():
-        if not 0 < len(name) <= _TAG_NAME_CHARACTERS:
-            raise InvalidMetadata(
-                f"A tag's name has 1 to {_TAG_NAME_CHARACTERS} characters."
-            )
-        if len(value) > _TAG_VALUE_CHARACTERS:
-            raise InvalidMetadata(
-                f"A tag's value has at most {_TAG_VALUE_CHARACTERS} characters."
-            )
-        if not is_storable(name + value):
-            raise InvalidMetadata("A tag holds what no text does (NUL, for instance).")
-    return tags
+class DescriptionPatch(Body):
+    """What is to change; a member that is left out stays as it is.
+
+    RFC 7396 within each map: null removes an entry, and in the place of a map all.
+    """
+
+    content_type: Text = ""
+    headers: MergedFields | None = None
+    metadata: MergedFields | None = None
+    tags: dict[Text, Text | None] | None = None
+
+    def applied_to(self, row: "ObjectRow") -> Rewrite:
+        """Return the object's new description, checked as that of a PUT is.
+
+        Raises InvalidArgument, InvalidMetadata, InvalidTags.
+        """
+        sent = self.model_fields_set
+        content_type = headers = metadata = tags = None
+        if "content_type" in sent:
+            content_type = _content_type(self.content_type)
+        if "headers" in sent:
+            headers = check_stored_headers(_merged(row.headers, self.headers))
+        if "metadata" in sent:
+            metadata = check_metadata(_merged(row.metadata, self.metadata))
+        if "tags" in sent:
+            tags = check_tags(_merged(row.tags, self.tags))
+        return Rewrite(content_type, headers, metadata, tags)
 
 
-def _content_type(sent: str | None) -> str | None:
-    if sent is not None and not is_media_type(sent):
+def _if_given(check: Callable[[V], V], sent: V | None) -> V | None:
+    return None if sent is None else check(sent)
+
+
+def _content_type(sent: str) -> str:
+    if not is_media_type(sent):
         raise InvalidArgument(
             "content_type must be a media type such as text/plain; charset=utf-8, of "
             f"at most {MAX_LENGTH} characters."
@@ -68,17 +105,10 @@ def _content_type(sent: str | None) -> str | None:
     return sent
 
 
-def _headers(sent: dict[str, str]) -> dict[str, str]:
-    for name in sent:
-        if name.lower() not in STORED_NAMES:
-            raise InvalidArgument(
-                f"headers: only {', '.join(sorted(STORED_NAMES))} are stored."
-            )
-    return read_stored_headers({name.title(): value for name, value in sent.items()})
-
-
-def _metadata(sent: dict[str, str]) -> dict[str, str]:
-    for value in sent.values():
-        if not is_storable(value):
-            raise InvalidMetadata("A value is not UTF-8: send whole characters.")
-    return check_metadata({name.lower(): value for name, value in sent.items()})
+def _merged(
+    present: dict[str, str], patch: dict[str, str | None] | None
+) -> dict[str, str]:
+    if patch is None:
+        return {}
+    both = {**present, **patch}
+    return {name: value for name, value in both.items() if value is not None}

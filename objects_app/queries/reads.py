@@ -162,6 +162,17 @@ def buckets(*, scope: Scope) -> list[BucketRow]:
     ]
 
 
+def granted_prefixes(*, scope: Scope) -> list[tuple[int, str, str]]:
+    """Return bucket id, bucket and prefix of what the caller was granted in parts."""
+    return run.rows(
+        "SELECT b.id, b.name, g.prefix FROM bucket_grant g"
+        " JOIN bucket b ON b.id = g.bucket_id"
+        f" WHERE g.prefix <> '' AND {_GRANTED_TO}"
+        " AND (%(only_bucket)s = '' OR b.name = %(only_bucket)s)",
+        {"user_id": scope.user_id, "only_bucket": scope.only_bucket},
+    )
+
+
 def buckets_with_keys(
     *, scope: Scope, first: str, span: Span, limit: int
 ) -> list[BucketRow]:

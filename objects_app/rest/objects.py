@@ -35,7 +35,9 @@ from objects_app.http.paths import object_path, query, raw_path, url_path
 from objects_app.http.ranges import parse_range
 from objects_app.http.redirects import may_redirect, redirect_response
 from objects_app.http.streaming import reader_response
+from objects_app.http.tags import read_tags
 from objects_app.names import decode_key
+from objects_app.rest import descriptions
 from objects_app.rest.answers import (
     json_answer,
     parameters,
@@ -56,6 +58,7 @@ def _put(request: HttpRequest) -> HttpResponseBase:
         content_type=content_type(request, key),
         headers=read_stored_headers(request.headers),
         metadata=read_metadata(request.headers),
+        tags=read_tags(request.headers),
     )
     stored = _store(request, bucket, key, description)
     answer = json_answer(
@@ -69,6 +72,8 @@ def _put(request: HttpRequest) -> HttpResponseBase:
             "size": stored.size,
             "sha256": stored.sha256,
             "content_type": description.content_type,
+            "metadata": description.metadata,
+            "tags": description.tags,
             "version_id": stored.version_id,
             "created_at": timestamp(stored.created_at),
             "node_id": settings.NODE_ID,
@@ -138,6 +143,8 @@ def gate(
 
 
 def _get(request: HttpRequest) -> HttpResponseBase:
+    if descriptions.is_asked_for(request):
+        return descriptions.answer(_names(request)[0], _readable_object(request))
     try:
         return _send(request, _readable_object(request))
     except (BytesMissing, StorageBusy):
@@ -171,6 +178,8 @@ def _send(request: HttpRequest, row: "ObjectRow") -> HttpResponseBase:
 
 
 def _head(request: HttpRequest) -> HttpResponseBase:
+    if descriptions.is_asked_for(request):
+        return descriptions.answer(_names(request)[0], _readable_object(request))
     row = _readable_object(request)
     if (early := _conditional(request, row)) is not None:
         return early
@@ -235,6 +244,12 @@ def _deleted(
     return answer
 
 
+def _patch(request: HttpRequest) -> HttpResponseBase:
+    bucket, key = _names_to_change(request, "version")
+    version = _chosen(request, "version")
+    return descriptions.change(request, bucket, key, version=version)
+
+
 def _readable_object(request: HttpRequest) -> "ObjectRow":
     bucket, key = _names(request)
     version, at = _chosen(request, "version"), _chosen(request, "at")
@@ -280,4 +295,4 @@ def _names(request: HttpRequest) -> tuple[str, str]:
     return bucket.decode(errors="replace"), decode_key(raw_key)
 
 
-stored_object = by_method(GET=_get, HEAD=_head, PUT=_put, DELETE=_delete)
+stored_object = by_method(GET=_get, HEAD=_head, PUT=_put, PATCH=_patch, DELETE=_delete)

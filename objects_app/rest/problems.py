@@ -42,6 +42,7 @@ TABLE: dict[type[Exception], Problem] = {
     errors.SourceIsTarget: Problem(400, "source_is_target", "Source is target"),
     errors.PrefixesOverlap: Problem(400, "prefixes_overlap", "Prefixes overlap"),
     errors.KeyNamedTwice: Problem(400, "key_named_twice", "Key named twice"),
+    errors.InvalidTags: Problem(400, "invalid_tags", "Invalid tags"),
     errors.BucketRequired: Problem(400, "bucket_required", "Bucket required"),
     errors.InvalidPart: Problem(400, "invalid_part", "Invalid part"),
     errors.InvalidPartOrder: Problem(400, "invalid_part_order", "Invalid part order"),
@@ -89,6 +90,7 @@ TABLE: dict[type[Exception], Problem] = {
         415, "unsupported_content_type", "Unsupported content type"
     ),
     Unsatisfiable: Problem(416, "range_not_satisfiable", "Range not satisfiable"),
+    errors.SearchTooBroad: Problem(422, "search_too_broad", "Search too broad"),
     errors.LoginLocked: Problem(429, "login_locked", "Login locked"),
     errors.RateLimited: Problem(429, "rate_limited", "Rate limited"),
     errors.ChecksumMismatch: Problem(460, "checksum_mismatch", "Checksum mismatch"),

@@ -35,6 +35,7 @@ def record(
     by: Actor,
     bucket: "BucketRow | NewBucket | None" = None,
     key: str = "",
+    version_id: str = "",
     detail: str = "",
 ) -> None:
     """Write one entry. Call it in the transaction of the change it tells of."""
@@ -42,6 +43,7 @@ def record(
         bucket_id=bucket.id if isinstance(bucket, BucketRow) else 0,
         bucket_name=bucket.name if bucket else "",
         key=key,
+        version_id=version_id,
         operation=operation,
         detail=detail.replace("\0", "")[:_MOST_CHARACTERS],
         **by.columns(),

@@ -194,6 +194,21 @@ HEAD /tus/resumed TUS         401  404u 404u 404u 200  200  200  404u 200
 PATCH /tus/resumed TUS        401  404u 404u 404u 204  204  204  404u 204
 DELETE /tus/resumed TUS       401  404u 404u 404u 204  204  204  404u 204
 
+GET /buckets/photos/objects/in/a?describe=1
+                              401  404  200  200  200  200  200  200  200
+- public                      200  200  200  200  200  200  200  200  200
+PATCH /buckets/photos/objects/in/a DESCRIBE
+                              401  404  403  403  200  200  200  403  200
+- public                      401  403  403  403  200  200  200  403  200
+PATCH /buckets/photos/objects/out/b DESCRIBE
+                              401  404  403  404  200  200  200  404  200
+- public                      401  403  403  403  200  200  200  404  200
+GET /search                   401  200  200  200  200  200  200  200  200
+GET /search?bucket=photos     401  404  200  200  200  200  200  200  200
+- public                      200  200  200  200  200  200  200  200  200
+GET /search?bucket=photos&prefix=out/
+                              401  404  200  404  200  200  200  404  200
+- public                      200  200  200  200  200  200  200  404  200
 POST /presign TO_GET          401  404  200  200  200  200  200  200  200
 - public                      401  200  200  200  200  200  200  200  200
 POST /presign TO_PUT          401  404  403  403  200  200  200  403  200
@@ -221,6 +236,7 @@ BODIES = {
     "BATCH": b'{"operations": [{"op": "copy",' + COPY_IN[1:] + b"]}",
     "TO_GET": TO_GET,
     "TO_PUT": TO_PUT,
+    "DESCRIBE": b'{"tags": {"a": "1"}}',
 }
 
 

@@ -59,6 +59,7 @@ def allowed(limits: Rates, tries: int, who: str = "user:1") -> int:
         ("GET", "/objects", "list"),
         ("HEAD", "/objects", "list"),
         ("GET", "/buckets", "list"),
+        ("GET", "/search", "list"),
         ("GET", "/buckets/photos/grants", "list"),
         ("GET", "/buckets/photos/objects/grants", "read"),
         ("GET", "/buckets/photos/objects/a/grants", "read"),

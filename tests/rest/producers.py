@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from objects_app.access import logins, policy
 from objects_app.models import Blob, Bucket
+from objects_app.queries import search
 from objects_app.services import objects
 from tests.access.people import (
     Caller,
@@ -246,6 +247,15 @@ def _begin(stage: Stage) -> str:
     return tus_client.begin(stage.data_plane, 9)
 
 
+def _search_too_broad(stage: Stage) -> Answer:
+    def too_long(**_: object) -> None:
+        raise TimeoutError
+
+    stage.monkeypatch.setattr(search, "sorted_out", too_long)
+    stage.put()
+    return stage.data_plane.get("/search?sort=size")
+
+
 PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "invalid_bucket_name": lambda s: s.data_plane.put("/buckets/A"),
     "invalid_key": lambda s: s.data_plane.get("/buckets/test/objects/%FF"),
@@ -277,6 +287,7 @@ PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "part_too_small": _part_too_small,
     "no_such_upload": lambda s: s.data_plane.get("/multipart/unknown"),
     "upload_completed": _upload_completed,
+    "invalid_tags": lambda s: s.put(X_Object_Tags="aws:a=1"),
     "bucket_required": lambda s: s.data_plane.get("/objects?delimiter=/"),
     "digest_mismatch": lambda s: s.put(X_Content_SHA256="0" * 64),
     "incomplete_body": lambda s: s.put(Content_Length="8"),
@@ -303,10 +314,11 @@ PRODUCERS: dict[str, Callable[[Stage], Answer]] = {
     "unsupported_tus_version": lambda s: s.data_plane.delete("/tus/none"),
     "range_not_satisfiable": _range_not_satisfiable,
     "bytes_missing": _bytes_missing,
+    "search_too_broad": _search_too_broad,
     "storage_unavailable": _storage_unavailable,
     "storage_busy": _storage_busy,
     "no_such_path": lambda s: s.data_plane.get("/nowhere"),
-    "method_not_allowed": lambda s: s.data_plane.request("PATCH", PATH),
+    "method_not_allowed": lambda s: s.data_plane.request("POST", PATH),
     "bad_host": lambda s: s.data_plane.get("/", headers={"Host": "evil.example"}),
     "internal_error": internal_error,
 }

@@ -161,7 +161,7 @@ def test_a_path_that_is_none_gets_a_problem_for_every_method(
         ("/healthz", "GET, HEAD, OPTIONS"),
         ("/readyz", "GET, HEAD, OPTIONS"),
         ("/buckets/test", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
-        (PATH, "DELETE, GET, HEAD, OPTIONS, PUT"),
+        (PATH, "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
     ],
 )
 def test_405_says_what_is_allowed(

@@ -1,0 +1,129 @@
+"""How PostgreSQL says what a search needs, and the indexes that make it quick."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.db import OperationalError, transaction
+from psycopg.errors import QueryCanceled
+
+from objects_app.queries import run
+from objects_app.queries.globs import Glob
+
+LOOKS_THROUGH_ALL = False
+
+TYPE = 'lower(o.content_type COLLATE "C")'
+
+# One constant bucket, or many, as a table that a hash join can use.
+ONE_REACH = (
+    "(SELECT %(bucket_id)s::bigint AS bucket_id, %(bucket)s::text AS bucket,"
+    " %(start)s::text AS start, %(until)s::text AS until) AS reach"
+)
+MANY_REACHES = (
+    "unnest(%(bucket_ids)s::bigint[], %(buckets)s::text[], %(starts)s::text[],"
+    " %(untils)s::text[]) AS reach(bucket_id, bucket, start, until)"
+)
+BUCKET = 'reach.bucket COLLATE "C"'
+
+
+def fold(text: str) -> str:
+    """Return the text without its case, by Unicode's rules where the server has them.
+
+    Upper case: unlike lower case, it depends on no neighbours (the Greek sigma).
+    """
+    return f'upper({text} COLLATE pg_catalog."{_collation()}")'
+
+
+def contains(key: str, name: str) -> str:
+    """Return the condition that a key holds the text of a parameter (see `holding`).
+
+    Keys of ASCII, most of them, are folded by the quickest way there is.
+    """
+    wanted = fold(f"%({name})s::text")
+    return (
+        f"CASE WHEN octet_length({key}) = length({key})"
+        f' THEN (upper({key} COLLATE "C") COLLATE "C") LIKE ({wanted} COLLATE "C")'
+        f" ELSE {fold(key)} LIKE {wanted} END"
+    )
+
+
+def contains_by_index(key: str, name: str) -> str:
+    """Return the same as the index has it (see search_index)."""
+    return f"{fold(key)} LIKE {fold(f'%({name})s::text')}"
+
+
+def holding(text: str) -> str:
+    """Return a text as the parameter of `contains`."""
+    escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%"
+
+
+def matches(key: str, name: str) -> str:
+    """Return the condition that a key matches the glob of a parameter."""
+    return f"{key} ~ %({name})s::text"
+
+
+def globbing(glob: Glob) -> str:
+    """Return a glob as the parameter of `matches`."""
+    return glob.regex()
+
+
+def has_entries(
+    column: str, name: str, entries: Mapping[str, str]
+) -> tuple[str, dict[str, Any]]:
+    """Return the condition that a map has all these entries, and its parameters."""
+    return f"o.{column} @> %({name})s::jsonb", {name: json.dumps(entries)}
+
+
+def moment(when: datetime) -> datetime:
+    """Return a time as a parameter."""
+    return when
+
+
+def many_reaches(reaches: Sequence[tuple[int, str, str, str]]) -> dict[str, Any]:
+    """Return the parameters of MANY_REACHES."""
+    ids, buckets, starts, untils = (
+        list(column) for column in zip(*reaches, strict=True)
+    )
+    return {"bucket_ids": ids, "buckets": buckets, "starts": starts, "untils": untils}
+
+
+def rely_on_indexes(yes: bool) -> None:
+    """Let the planner look through a table only where no index can help, or freely.
+
+    Until the transaction's end. It would take the beginning of the table for enough.
+    """
+    run.one(
+        "SELECT set_config('enable_seqscan', %(value)s, true)",
+        {"value": "off" if yes else "on"},
+    )
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """Let each statement take that long at most. Raises TimeoutError.
+
+    Plans go by the values: what a LIKE finds is anything between nothing and all.
+    """
+    try:
+        with transaction.atomic():
+            run.one(
+                "SELECT set_config('statement_timeout', %(milliseconds)s, true),"
+                " set_config('plan_cache_mode', 'force_custom_plan', true)",
+                {"milliseconds": str(int(seconds * 1000))},
+            )
+            yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            raise TimeoutError from error
+        raise
+
+
+@cache
+def _collation() -> str:
+    """Return the collation whose rules of case are Unicode's own."""
+    unicodes = run.row("SELECT 1 FROM pg_collation WHERE collname = 'und-x-icu'")
+    return "und-x-icu" if unicodes else "default"

@@ -1,0 +1,100 @@
+"""How SQLite says what a search needs; functions of ours say what it cannot."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import OperationalError, connection
+
+from objects_app.queries import globs
+from objects_app.queries.globs import Glob
+
+LOOKS_THROUGH_ALL = True
+
+TYPE = "lower(o.content_type)"
+MANY_REACHES = (
+    "(SELECT json_extract(value, '$[0]') AS bucket_id,"
+    " json_extract(value, '$[1]') AS bucket, json_extract(value, '$[2]') AS start,"
+    " json_extract(value, '$[3]') AS until FROM json_each(%(reaches)s)) AS reach"
+)
+BUCKET = "reach.bucket"
+
+_STEPS_BETWEEN_LOOKS = 20_000
+
+
+def fold(text: str) -> str:
+    """See search_postgresql.fold."""
+    return f"fold({text})"
+
+
+def contains(key: str, name: str) -> str:
+    """See search_postgresql.contains."""
+    return f"instr(fold({key}), fold(%({name})s)) > 0"
+
+
+contains_by_index = contains
+
+
+def holding(text: str) -> str:
+    """See search_postgresql.holding."""
+    return text
+
+
+def matches(key: str, name: str) -> str:
+    """See search_postgresql.matches."""
+    return f"matches_glob({key}, %({name})s)"
+
+
+def globbing(glob: Glob) -> str:
+    """See search_postgresql.globbing."""
+    return glob.text
+
+
+def has_entries(
+    column: str, name: str, entries: Mapping[str, str]
+) -> tuple[str, dict[str, Any]]:
+    """See search_postgresql.has_entries."""
+    condition = (
+        f"NOT EXISTS (SELECT 1 FROM json_each(%({name})s) wanted WHERE NOT EXISTS"
+        f" (SELECT 1 FROM json_each(o.{column}) had"
+        " WHERE had.key = wanted.key AND had.value = wanted.value))"
+    )
+    return condition, {name: json.dumps(entries)}
+
+
+def moment(when: datetime) -> str:
+    """See search_postgresql.moment."""
+    return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def many_reaches(reaches: Sequence[tuple[int, str, str, str]]) -> dict[str, Any]:
+    """See search_postgresql.many_reaches."""
+    return {"reaches": json.dumps(reaches, ensure_ascii=False)}
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """See search_postgresql.limited. All statements together take that long at most."""
+    connection.ensure_connection()
+    database: Any = connection.connection
+    database.create_function("fold", 1, str.upper, deterministic=True)
+    database.create_function("matches_glob", 2, _matches, deterministic=True)
+    deadline = time.monotonic() + seconds
+    database.set_progress_handler(
+        lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS
+    )
+    try:
+        yield
+    except OperationalError as error:
+        if time.monotonic() > deadline:
+            raise TimeoutError from error
+        raise
+    finally:
+        database.set_progress_handler(None, 0)
+
+
+def _matches(key: str, pattern: str) -> bool:
+    return globs.parse(pattern).matches(key)
