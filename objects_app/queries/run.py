@@ -45,7 +45,7 @@ def changed(statement: str, parameters: Parameters = ()) -> int:
 
 
 def stream(statement: str, parameters: Parameters = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield all rows as they were when the first was asked for, few at a time in memory.
+    """Yield all rows as they were when the first was asked for, few of them in memory.
 
     Read them to the end, or close the iterator, before the connection does other work:
     PostgreSQL keeps its cursor for as long as a transaction, SQLite for as long as the

@@ -36,7 +36,9 @@ def _head(request: HttpRequest) -> HttpResponseBase:
 def _archive(request: HttpRequest) -> tuple[archive.Archive, dict[str, str]]:
     sent = parameters(request, "bucket", "prefix")
     if "bucket" not in sent:
-        raise BucketRequired("Name the bucket: GET /archive?bucket=NAME&prefix=FOLDER/.")
+        raise BucketRequired(
+            "Name the bucket: GET /archive?bucket=NAME&prefix=FOLDER/."
+        )
     prefix = sent.get("prefix", "")
     bucket = policy.bucket_for(
         principal_of(request), sent["bucket"], Action.LIST, prefix=prefix

@@ -25,9 +25,7 @@ from objects_app.services.transfer import mtime_of
 
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _DRIVE = re.compile(r"^([A-Za-z]):")
-_ODD = re.compile(
-    rf"{_NOT_IN_NAMES.pattern}|{_DRIVE.pattern}|(?:^|/)\.{{0,2}}(?:/|\Z)"
-)
+_ODD = re.compile(rf"{_NOT_IN_NAMES.pattern}|{_DRIVE.pattern}|(?:^|/)\.{{0,2}}(?:/|\Z)")
 _LEFT_OUT = frozenset({"", ".", ".."})
 _DIGEST_BYTES = 32
 _NANOSECONDS = 10**9
@@ -42,20 +40,20 @@ CREATE TABLE entry (
 CREATE TABLE directory (number INTEGER PRIMARY KEY, record BLOB);
 """
 
-# Taken: somebody else's name, or a folder of others ('0' comes after '/').
-_TAKEN = """EXISTS (SELECT 1 FROM entry o WHERE o.name = {name}{other})
-  OR EXISTS (SELECT 1 FROM entry o WHERE o.name >= {name} || '/'
-    AND o.name < {name} || '0')"""
-_EARLIER = " AND (o.is_odd, o.number) < (e.is_odd, e.number)"
-_CLASHES = f"""
-CREATE INDEX entry_name ON entry (name);
-DELETE FROM entry WHERE name LIKE '%/' AND EXISTS (
-  SELECT 1 FROM entry o WHERE o.name = entry.name AND o.number < entry.number);
-CREATE TABLE clash AS SELECT number, name FROM entry e WHERE name NOT LIKE '%/'
-  AND ({_TAKEN.format(name="e.name", other=_EARLIER)})
-  ORDER BY name, is_odd, number;
-"""
-_IS_TAKEN = f"SELECT {_TAKEN.format(name=':name', other='')}"
+# A name is taken as another entry's, or as a folder of others ('0' comes after '/').
+_CLASHES = (
+    "CREATE INDEX entry_name ON entry (name)",
+    """DELETE FROM entry WHERE name LIKE '%/' AND EXISTS (
+  SELECT 1 FROM entry o WHERE o.name = entry.name AND o.number < entry.number)""",
+    """CREATE TABLE clash AS SELECT number, name FROM entry e WHERE name NOT LIKE '%/'
+AND (EXISTS (SELECT 1 FROM entry o WHERE o.name = e.name
+    AND (o.is_odd, o.number) < (e.is_odd, e.number))
+  OR EXISTS (SELECT 1 FROM entry o
+    WHERE o.name >= e.name || '/' AND o.name < e.name || '0'))
+ORDER BY name, is_odd, number""",
+)
+_IS_TAKEN = """SELECT EXISTS (SELECT 1 FROM entry WHERE name = :name)
+  OR EXISTS (SELECT 1 FROM entry WHERE name >= :name || '/' AND name < :name || '0')"""
 
 
 class Entry(NamedTuple):
@@ -133,10 +131,12 @@ class Entries:
         self._rename_clashes()
 
     def _rename_clashes(self) -> None:
-        for statement in filter(str.strip, _CLASHES.split(";")):
+        for statement in _CLASHES:
             self._database.execute(statement)
         last, numbers = "", count(2)
-        clashes = self._database.execute("SELECT number, name FROM clash ORDER BY rowid")
+        clashes = self._database.execute(
+            "SELECT number, name FROM clash ORDER BY rowid"
+        )
         for number, name in clashes:
             if name != last:
                 last, numbers = name, count(2)

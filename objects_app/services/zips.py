@@ -36,10 +36,10 @@ class Records(Protocol):
 class _Record(NamedTuple):
     """A record as ZipStream asks for it."""
 
-    bytes: bytes
+    record: bytes
 
     def _central_directory_header_data(self) -> bytes:
-        return self.bytes
+        return self.record
 
 
 class _Directory:
@@ -62,6 +62,8 @@ class _Directory:
 
 class Zip(ZipStream):  # type: ignore[misc] # it has no types
     """One archive of stored (not compressed) entries."""
+
+    _size_prog: tuple[int, int, int]  # entries, their bytes, the directory's
 
     def __init__(self, kept: Records) -> None:
         super().__init__(sized=True)

@@ -87,6 +87,15 @@ GET /objects?bucket=photos    401  404  200  404  200  200  200  404  200
 GET /objects?bucket=photos&prefix=in/
                               401  404  200  200  200  200  200  200  200
 - public                      200  200  200  200  200  200  200  200  200
+GET /archive                  400  400  400  400  400  400  400  400  400
+GET /archive?bucket=photos    401  404  200  404  200  200  200  404  200
+- public                      200  200  200  200  200  200  200  404  200
+GET /archive?bucket=photos&prefix=in/
+                              401  404  200  200  200  200  200  200  200
+- public                      200  200  200  200  200  200  200  200  200
+GET /archive?bucket=photos&prefix=in/none
+                              401  404  404k 404k 404k 404k 404k 404k 404k
+- public                      404k 404k 404k 404k 404k 404k 404k 404k 404k
 GET /buckets/photos/objects/in/a
                               401  404  200  200  200  200  200  200  200
 - public                      200  200  200  200  200  200  200  200  200
