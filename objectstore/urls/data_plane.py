@@ -24,12 +24,14 @@ from objects_app.rest import (
     tus,
     versions,
 )
+from objects_app.rest.openapi import view as openapi
 
 urlpatterns = [
     re_path(r"(?s)^buckets/[^/]*/objects(?:/.*)?\Z", objects.stored_object),
     re_path(r"^\Z", root.root),
     re_path(r"^healthz\Z", health.healthz),
     re_path(r"^readyz\Z", health.readyz),
+    re_path(r"^openapi\.json\Z", openapi.description),
     re_path(r"^objects\Z", listing.object_list),
     re_path(r"^archive\Z", archive.prefix_archive),
     re_path(r"^versions\Z", versions.version_list),
