@@ -75,7 +75,7 @@ def operation(
     """Return one method of a path. `problems` are codes, with blanks between them;
     those of every request are added. `public`: no credentials are ever needed."""
     codes = f"{problems} {_WITH_BODY if body else ''}"
-    told = {
+    told: Json = {
         "operationId": name,
         "summary": summary,
         "description": description,

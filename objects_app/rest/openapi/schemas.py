@@ -96,6 +96,7 @@ SCHEMAS: dict[str, Json] = {
         buckets=text(),
         objects=text(),
         health=text(),
+        openapi=text(),
     ),
     "Alive": members("*", status=text(enum=["alive"])),
     "Readiness": members(

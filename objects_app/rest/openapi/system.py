@@ -50,6 +50,7 @@ PATHS: dict[str, Json] = {
                 ),
                 304: answer("It is as `If-None-Match` says."),
             },
+            problems="precondition_failed",
             public=True,
         ),
     ),
