@@ -299,6 +299,7 @@ def _most_memory(made: Callable[[], Archive]) -> int:
     return most - before
 
 
+@pytest.mark.files_only  # S3 takes some milliseconds for each of the many
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_stays_flat_with_many_files_and_a_large_one(store: Store) -> None:
     small = store.put("small", b"x").sha256
