@@ -12,7 +12,7 @@ from objects_app.access import policy
 from objects_app.access.policy import Action
 from objects_app.access.principals import principal_of
 from objects_app.errors import BucketRequired
-from objects_app.rest.answers import parameters
+from objects_app.rest.answers import moment, parameters
 from objects_app.rest.routing import by_method
 from objects_app.services import archive
 
@@ -34,7 +34,7 @@ def _head(request: HttpRequest) -> HttpResponseBase:
 
 
 def _archive(request: HttpRequest) -> tuple[archive.Archive, dict[str, str]]:
-    sent = parameters(request, "bucket", "prefix")
+    sent = parameters(request, "bucket", "prefix", "at")
     if "bucket" not in sent:
         raise BucketRequired(
             "Name the bucket: GET /archive?bucket=NAME&prefix=FOLDER/."
@@ -43,7 +43,7 @@ def _archive(request: HttpRequest) -> tuple[archive.Archive, dict[str, str]]:
     bucket = policy.bucket_for(
         principal_of(request), sent["bucket"], Action.LIST, prefix=prefix
     )
-    rows = archive.latest(bucket=bucket, prefix=prefix)
+    rows = archive.rows_of(bucket=bucket, prefix=prefix, at=moment(sent, "at"))
     made = archive.archive(bucket=bucket, prefix=prefix, rows=rows)
     name = archive.archive_name(bucket=bucket, prefix=prefix)
     return made, {

@@ -7,12 +7,16 @@ leaves its bytes for as long as SWEEP_GRACE_SECONDS.
 """
 
 from collections.abc import Generator, Iterable, Iterator
+from datetime import datetime
 from itertools import chain
 
 from objects_app.blobs.backend import BlobBackend, backend
-from objects_app.errors import BytesMissing, NoSuchKey
+from objects_app.errors import BytesMissing, NoSuchKey, NotVersioned
+from objects_app.models import Bucket
 from objects_app.names import prefix_end
+from objects_app.queries import history
 from objects_app.queries.contents import contents
+from objects_app.queries.reads import TODAY
 from objects_app.queries.rows import BucketRow, ContentRow, Span
 from objects_app.services.archive_entries import Entries, Entry, file_name
 from objects_app.services.zips import Zip
@@ -72,10 +76,18 @@ def archive(*, bucket: BucketRow, prefix: str, rows: Iterable[ContentRow]) -> Ar
     )
 
 
-def latest(*, bucket: BucketRow, prefix: str) -> Iterator[ContentRow]:
-    """Yield the rows of a bucket's objects whose keys begin so, as they are now."""
+def rows_of(
+    *, bucket: BucketRow, prefix: str, at: datetime | None = None
+) -> Iterator[ContentRow]:
+    """Yield the rows of a bucket's objects whose keys begin so, as they are or were.
+
+    Raises NotVersioned for a moment in a bucket that has no versions.
+    """
+    if at is not None and bucket.versioning == Bucket.Versioning.OFF:
+        raise NotVersioned(bucket.name)
+    view = TODAY if at is None else history.at(at)
     span = Span(prefix, inclusive=True, end=prefix_end(prefix))
-    return contents(bucket=bucket, span=span)
+    return contents(bucket=bucket, span=span, view=view)
 
 
 def archive_name(*, bucket: BucketRow, prefix: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.blobs.bodies import random_body
 from tests.client import DataPlane
+from tests.histories import passed_moment
 from tests.rest.problem import assert_problem
 from tests.stored import lose
 
@@ -85,3 +86,23 @@ def test_an_archive_of_any_size_is_sent_as_it_is_read(data_plane: DataPlane) -> 
         put(data_plane, key, body)
     answer = data_plane.get(URL)
     assert int(answer.headers["Content-Length"]) == len(answer.body) > 2 * len(body)
+
+
+def test_an_archive_can_be_of_a_moment(data_plane: DataPlane) -> None:
+    data_plane.put("/buckets/test")
+    change = b'{"versioning": "enabled"}'
+    assert data_plane.request("PATCH", "/buckets/test", body=change).status == 200
+    put(data_plane, "in/a", b"old")
+    then = passed_moment().isoformat().replace("+00:00", "Z")
+    put(data_plane, "in/a", b"newer")
+    answer = data_plane.get(f"{URL}&at={then}")
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        assert archive.read("a") == b"old"
+
+
+def test_a_bucket_without_versions_has_no_archive_of_a_moment(
+    data_plane: DataPlane,
+) -> None:
+    put(data_plane, "in/a")
+    answer = data_plane.get(f"{URL}&at=2026-01-01T00:00:00Z")
+    assert_problem(answer, 409, "not_versioned")

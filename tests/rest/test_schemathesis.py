@@ -44,7 +44,12 @@ CHECKS = [
     response_schema_conformance,
 ]
 # What is there is asked for as often as what is not.
-THERE = {"bucket": [BUCKET], "key": ["in/a", "out/b"], "prefix": ["in/"]}
+THERE = {
+    "bucket": [BUCKET],
+    "key": ["in/a", "out/b"],
+    "prefix": ["in/"],
+    "version": ["null"],
+}
 
 
 def application(

@@ -14,12 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from objects_app.blobs.backend import backend
-from objects_app.errors import BytesMissing, NoSuchKey, StorageUnavailable
-from objects_app.models import StoredObject
+from objects_app.errors import (
+    BytesMissing,
+    NoSuchKey,
+    NotVersioned,
+    StorageUnavailable,
+)
+from objects_app.models import Bucket, Segment, StoredObject
 from objects_app.queries.rows import ContentRow
-from objects_app.services.archive import Archive, archive, latest
+from objects_app.services import buckets
+from objects_app.services.archive import Archive, archive, rows_of
 from objects_app.services.archive_entries import Entries, file_name
 from tests.blobs.bodies import digest, open_descriptors, random_body
+from tests.histories import passed_moment
 from tests.races.threads import race
 from tests.services.store import Store
 from tests.stored import lose
@@ -164,7 +171,7 @@ def test_an_archive_has_the_objects_of_a_prefix(store: Store) -> None:
     bucket = store.bucket()
     for key in ("in/a", "in/b/c", "out"):
         store.put(key, key.encode(), bucket=bucket)
-    rows = latest(bucket=bucket, prefix="in/")
+    rows = rows_of(bucket=bucket, prefix="in/")
     read = opened(archive(bucket=bucket, prefix="in/", rows=rows))
     assert {name: read.read(name) for name in read.namelist()} == {
         "a": b"in/a",
@@ -175,15 +182,28 @@ def test_an_archive_has_the_objects_of_a_prefix(store: Store) -> None:
 def test_nothing_to_put_into_an_archive_is_an_error(store: Store) -> None:
     bucket = store.bucket()
     store.put("a", bucket=bucket)
-    rows = latest(bucket=bucket, prefix="b")
+    rows = rows_of(bucket=bucket, prefix="b")
     with pytest.raises(NoSuchKey):
         archive(bucket=bucket, prefix="b", rows=rows)
 
 
 def test_an_object_of_several_segments_is_one_file(store: Store) -> None:
-    first, second = (store.put(k, k.encode() * 9).sha256 for k in ("ab", "cde"))
-    read = opened(Archive([row("whole", 45, [first, second])], prefix=""))
-    assert read.read("whole") == b"ab" * 9 + b"cde" * 9
+    bucket = store.bucket()
+    parts = [b"ab" * 9, b"cde" * 9, b"ab" * 9]
+    for number, part in enumerate(parts):
+        store.put(f"{number}", part, bucket=bucket)
+    whole = StoredObject.objects.create(
+        bucket_id=bucket.id, key="in/whole", sha256="", size=63, content_type="text/x"
+    )
+    for number, part in enumerate(parts):
+        blob = store.blob(part)
+        Segment.objects.create(
+            object=whole, number=number, offset=0, size=len(part), blob=blob
+        )
+    store.put("in/z", b"after it", bucket=bucket)
+    read = opened(Archive(rows_of(bucket=bucket, prefix="in/"), prefix="in/"))
+    assert read.read("whole") == b"".join(parts)
+    assert read.read("z") == b"after it"
 
 
 def test_what_is_overwritten_or_deleted_meanwhile_is_there_as_it_was(
@@ -192,11 +212,33 @@ def test_what_is_overwritten_or_deleted_meanwhile_is_there_as_it_was(
     bucket = store.bucket()
     for key in ("a", "b"):
         store.put(key, b"old", bucket=bucket)
-    made = Archive(latest(bucket=bucket, prefix=""), prefix="")
+    made = Archive(rows_of(bucket=bucket, prefix=""), prefix="")
     store.put("a", b"newer", bucket=bucket)
     store.delete("b", bucket=bucket)
     read = opened(made)
     assert [read.read(name) for name in "ab"] == [b"old", b"old"]
+
+
+def test_an_archive_of_a_moment_has_what_was_there_then(store: Store) -> None:
+    bucket = store.bucket()
+    Bucket.objects.filter(pk=bucket.id).update(versioning=Bucket.Versioning.ENABLED)
+    bucket = buckets.again(bucket)
+    for key, body in (("a", b"old"), ("b", b"gone")):
+        store.put(key, body, bucket=bucket)
+    then = passed_moment()
+    store.put("a", b"newer", bucket=bucket)
+    store.delete("b", bucket=bucket)
+    store.put("c", bucket=bucket)
+    read = opened(Archive(rows_of(bucket=bucket, prefix="", at=then), prefix=""))
+    assert {name: read.read(name) for name in read.namelist()} == {
+        "a": b"old",
+        "b": b"gone",
+    }
+
+
+def test_what_has_no_versions_has_no_past(store: Store) -> None:
+    with pytest.raises(NotVersioned):
+        rows_of(bucket=store.bucket(), prefix="", at=NOW)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -211,7 +253,7 @@ def test_the_rows_are_of_one_moment(store: Store) -> None:
         )
         for n in range(1500)
     )
-    rows = latest(bucket=bucket, prefix="")
+    rows = rows_of(bucket=bucket, prefix="")
     keys = {next(rows).key}
     last = StoredObject.objects.filter(key="1499")
     assert race(lambda: last.update(key="0999a")) == [1]

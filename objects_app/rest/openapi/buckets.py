@@ -4,6 +4,7 @@ from objects_app.rest.openapi.parameters import BUCKET_IN_PATH
 from objects_app.rest.openapi.parts import (
     Json,
     answer,
+    array,
     body,
     flag,
     members,
@@ -26,11 +27,15 @@ SCHEMAS: dict[str, Json] = {
         dry_run=flag("Only count."),
     ),
     "Restored": members(
-        "restored deleted unchanged",
-        restored=number("Keys that get their content of then, as new versions."),
-        deleted=number("Keys that were not there then."),
-        unchanged=number("Keys that are as they were."),
+        "*",
+        bucket=text(),
+        prefix=text(),
+        at=moment(),
         dry_run=flag(),
+        restored=number("Keys that get their content of then, as new versions."),
+        removed=number("Keys that were not there then: they get delete markers."),
+        unchanged=number("Keys that are as they were."),
+        keys=array(text(), "The first thousand that change."),
     ),
 }
 

@@ -60,12 +60,12 @@ _JOB_ID = parameter("job_id", "The job's id.", place="path")
 
 def _transfer(name: str, *, of: str) -> Json:
     """Return the schema of a copy's or move's body, of one key or of a prefix."""
-    place = {**_NAMED, "prefix": text()}
-    version = {"version": text("One of its versions.")} if of == "copy" else {}
+    place = {"bucket": text(), "key": or_null(text()), "prefix": or_null(text())}
+    version = {"version": or_null(text("One of its versions."))}
     return {
         **members(
             "from to",
-            from_=members("bucket", **place, **version),
+            from_=members("bucket", **place, **(version if of == "copy" else {})),
             to=members("bucket", **place),
             **_TRANSFER,
         ),

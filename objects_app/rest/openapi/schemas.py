@@ -51,6 +51,7 @@ _BUCKET: dict[str, Json] = {
     "name": _BUCKET_NAME,
     "created_at": moment(),
     "visibility": _VISIBILITY,
+    "versioning": _VERSIONING,
 }
 _ACCESS_KEY: dict[str, Json] = {
     "key_id": text(),
@@ -79,13 +80,17 @@ _TOLD: dict[str, Json] = {"message": text(), "path": text("Where the object is."
 SCHEMAS: dict[str, Json] = {
     "Problem": {
         **members(
-            "*",
+            "type title status detail code request_id",
             type=text("`urn:objectstore:error:` and the code."),
             title=text(),
             status=number(),
             detail=text("What is wrong and what to do, for people."),
             code=text("For programs; never changes its meaning (docs/errors.md)."),
             request_id=text("As in X-Request-Id."),
+            operations=array(
+                members("*", index=number(), code=text(), detail=text()),
+                "Of `batch_refused`: those that cannot be done.",
+            ),
         ),
         "description": "RFC 9457.",
     },
@@ -110,11 +115,10 @@ SCHEMAS: dict[str, Json] = {
         },
     ),
     # Buckets
-    "Bucket": members(" ".join(_BUCKET), **_BUCKET, versioning=_VERSIONING),
+    "Bucket": members("*", **_BUCKET),
     "BucketDetails": members(
-        f"{' '.join(_BUCKET)} objects bytes quota_objects quota_bytes",
+        "*",
         **_BUCKET,
-        versioning=_VERSIONING,
         objects=number("How many there are, all versions."),
         bytes=number("The sizes of all versions."),
         quota_objects=or_null(number("Null: any number.")),
@@ -178,7 +182,7 @@ SCHEMAS: dict[str, Json] = {
         tags=mapping(),
     ),
     "Deleted": members(
-        "message path",
+        "*",
         **_TOLD,
         version_id=_VERSION_ID,
         is_delete_marker=flag(),
@@ -235,6 +239,8 @@ SCHEMAS: dict[str, Json] = {
         max_bytes=or_null(number("Of PUT: the largest body that is taken.")),
         sha256=or_null(text("Of PUT: of the only body.", pattern=SHA256_PATTERN)),
         filename=or_null(text("Of GET and HEAD: what the download is called.")),
+        version=or_null(text("Of GET, HEAD and DELETE: this version.")),
+        at=or_null(moment("Of GET and HEAD: what was there at this time.")),
     ),
     "Presigned": members(
         "*",
