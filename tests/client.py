@@ -141,7 +141,7 @@ def _call(environ: dict[str, Any]) -> Answer:
     ) -> Any:
         started.append((status, headers))
 
-    with _connection_kept():
+    with connection_kept():
         chunks = application(environ, start_response)
         try:
             body = b"".join(chunks)
@@ -154,7 +154,7 @@ def _call(environ: dict[str, Any]) -> Answer:
 
 
 @contextmanager
-def _connection_kept() -> Iterator[None]:
+def connection_kept() -> Iterator[None]:
     """Keep a test's transaction: requests close a connection that is not autocommit.
 
     Outside of one (`django_db(transaction=True)`) requests do as they do in a server.

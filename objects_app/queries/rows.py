@@ -104,6 +104,19 @@ class ListedVersion(NamedTuple):
     is_delete_marker: bool = False
 
 
+class ContentRow(NamedTuple):
+    """What a file made of an object needs: its bytes are those of `digests`, in order.
+
+    `mtime` is the metadata of that name, None where there is none.
+    """
+
+    key: str
+    size: int
+    created_at: datetime
+    mtime: str | None
+    digests: tuple[str, ...]
+
+
 class BlobState(StrEnum):
     """Where a blob is in its life (the drawing is in services/objects.py)."""
 

@@ -4,13 +4,15 @@ Django's cursor doubles the time of the short statements here, so it is used onl
 somebody listens to statements: `execute_wrapper`, captured queries, DEBUG.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 Parameters = Mapping[str, Any] | Sequence[Any]
+
+_BATCH = 1000
 
 
 def rows(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
@@ -40,6 +42,32 @@ def one(statement: str, parameters: Parameters = ()) -> tuple[Any, ...]:
 def changed(statement: str, parameters: Parameters = ()) -> int:
     """Return how many rows were written."""
     return int(_run(statement, parameters, lambda cursor: cursor.rowcount))
+
+
+def stream(statement: str, parameters: Parameters = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield all rows as they were when the first was asked for, few of them in memory.
+
+    Read them to the end, or close the iterator, before the connection does other work:
+    PostgreSQL keeps its cursor for as long as a transaction, SQLite for as long as the
+    statement, which keeps no writer waiting.
+    """
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.vendor == "postgresql":
+        with transaction.atomic(), database.chunked_cursor() as cursor:
+            cursor.execute(statement, parameters)
+            while batch := cursor.fetchmany(_BATCH):
+                yield from batch
+        database.release()  # type: ignore[attr-defined]
+        return
+    database.ensure_connection()
+    statement = _for_sqlite(statement, named=isinstance(parameters, Mapping))
+    with database.wrap_database_errors:
+        cursor = database.connection.execute(statement, parameters)
+        try:
+            while batch := cursor.fetchmany(_BATCH):
+                yield from batch
+        finally:
+            cursor.close()
 
 
 def _run(statement: str, parameters: Parameters, read: Callable[[Any], Any]) -> Any:

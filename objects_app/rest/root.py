@@ -17,6 +17,7 @@ def _get(request: HttpRequest) -> HttpResponseBase:
             "buckets": "/buckets",
             "objects": "/objects",
             "health": "/healthz",
+            "openapi": "/openapi.json",
         }
     )
     answer["Vary"] = "Accept"

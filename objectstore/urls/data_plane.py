@@ -6,6 +6,7 @@ Django's decoded path cannot tell every key apart, so patterns only choose the v
 from django.urls import re_path
 
 from objects_app.rest import (
+    archive,
     batch,
     buckets,
     copies,
@@ -24,13 +25,16 @@ from objects_app.rest import (
     tus,
     versions,
 )
+from objects_app.rest.openapi import view as openapi
 
 urlpatterns = [
     re_path(r"(?s)^buckets/[^/]*/objects(?:/.*)?\Z", objects.stored_object),
     re_path(r"^\Z", root.root),
     re_path(r"^healthz\Z", health.healthz),
     re_path(r"^readyz\Z", health.readyz),
+    re_path(r"^openapi\.json\Z", openapi.description),
     re_path(r"^objects\Z", listing.object_list),
+    re_path(r"^archive\Z", archive.prefix_archive),
     re_path(r"^versions\Z", versions.version_list),
     re_path(r"^search\Z", search.search),
     re_path(r"^buckets\Z", buckets.bucket_list),

@@ -58,6 +58,7 @@ TABLE = """
 GET /                         200  200  200  200  200  200  200  200  200
 GET /healthz                  200  200  200  200  200  200  200  200  200
 GET /readyz                   200  200  200  200  200  200  200  200  200
+GET /openapi.json             200  200  200  200  200  200  200  200  200
 
 GET /buckets                  401  200  200  200  200  200  200  200  200
 PUT /buckets/fresh            401  403  403  403  403  201  201  403  201
@@ -87,6 +88,15 @@ GET /objects?bucket=photos    401  404  200  404  200  200  200  404  200
 GET /objects?bucket=photos&prefix=in/
                               401  404  200  200  200  200  200  200  200
 - public                      200  200  200  200  200  200  200  200  200
+GET /archive                  400  400  400  400  400  400  400  400  400
+GET /archive?bucket=photos    401  404  200  404  200  200  200  404  200
+- public                      200  200  200  200  200  200  200  404  200
+GET /archive?bucket=photos&prefix=in/
+                              401  404  200  200  200  200  200  200  200
+- public                      200  200  200  200  200  200  200  200  200
+GET /archive?bucket=photos&prefix=in/none
+                              401  404  404k 404k 404k 404k 404k 404k 404k
+- public                      404k 404k 404k 404k 404k 404k 404k 404k 404k
 GET /buckets/photos/objects/in/a
                               401  404  200  200  200  200  200  200  200
 - public                      200  200  200  200  200  200  200  200  200
