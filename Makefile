@@ -8,6 +8,7 @@ RUNTIME = @VENV="$(VENV)" sh tools/bootstrap.sh run
 DEV = @VENV="$(VENV)" sh tools/bootstrap.sh dev
 WITHOUT_SERVERS = unset TEST_DATABASE_URL DATABASE_URL TEST_S3_BUCKET_NAME;
 WITH_SERVERS = $(PYTHON_BIN) -m tests.with_servers
+QUICK = -n logical --maxprocesses 4 --dist worksteal -m "not e2e and not race and not tooling"
 
 .PHONY: help run cluster test test-fast check lint deploy-check soak bench clean
 
@@ -28,14 +29,16 @@ cluster: ## Start PostgreSQL, an S3 server, three nodes and nginx on this machin
 test: ## Run all tests, on SQLite and files, then on PostgreSQL and S3, and hold the coverage
 	$(DEV)
 	@rm -f .coverage .coverage.*
-	$(WITHOUT_SERVERS) COVERAGE_FILE=.coverage.sqlite $(PYTHON_BIN) -m coverage run -m pytest
-	COVERAGE_FILE=.coverage.servers $(WITH_SERVERS) --s3 $(PYTHON_BIN) -m coverage run -m pytest -m "not sqlite_only and not tooling"
-	@$(PYTHON_BIN) -m coverage combine --quiet .coverage.sqlite .coverage.servers
+	$(WITHOUT_SERVERS) $(PYTHON_BIN) -m coverage run -m pytest $(QUICK)
+	$(WITHOUT_SERVERS) $(PYTHON_BIN) -m coverage run -m pytest -m "e2e or race or tooling"
+	$(WITH_SERVERS) --s3 $(PYTHON_BIN) -m coverage run -m pytest $(QUICK)
+	$(WITH_SERVERS) --s3 $(PYTHON_BIN) -m coverage run -m pytest -m "(e2e or race) and not sqlite_only and not tooling"
+	@$(PYTHON_BIN) -m coverage combine --quiet
 	$(PYTHON_BIN) -m coverage report
 
-test-fast: ## Run the tests that need no server, on SQLite, in under a minute
+test-fast: ## Run the tests that need no server, on SQLite: the inner loop
 	$(DEV)
-	$(WITHOUT_SERVERS) $(PYTHON_BIN) -m pytest -q -m "not e2e and not race and not tooling"
+	$(WITHOUT_SERVERS) $(PYTHON_BIN) -m pytest -q $(QUICK)
 
 check: lint deploy-check test ## Do all that CI does: lint, types, imports, templates, deploy checks, tests
 

@@ -1,5 +1,6 @@
 """What every test may use: named people and a client of the data plane."""
 
+import os
 import secrets
 import signal
 from collections.abc import Iterator
@@ -29,6 +30,12 @@ hypothesis.load_profile("seeded")
 # What runs in the background (`make check &`) ignores Ctrl-C, and hands that down to
 # the programs that these tests start and then interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Coverage measures xdist's workers; what a test starts is to be as it is."""
+    if not config.getoption("numprocesses"):
+        os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
 
 
 def pytest_collection_modifyitems(
