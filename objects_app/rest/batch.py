@@ -4,14 +4,7 @@ from django.http import HttpRequest, HttpResponseBase
 from pydantic import Field
 
 from objects_app.access.principals import actor_of, principal_of
-from objects_app.errors import (
-    AccessDenied,
-    CredentialsRequired,
-    InvalidArgument,
-    InvalidKey,
-    InvalidMetadata,
-    NoSuchBucket,
-)
+from objects_app.errors import StoreError
 from objects_app.http.json_bodies import Body, read_json
 from objects_app.rest.answers import json_answer, parameters
 from objects_app.rest.operations import (
@@ -56,14 +49,7 @@ def _allowed(number: int, body: OperationBody, gates: Gates) -> operations.Opera
     """Return what to do; the first refusal ends it, told as of a request of its own."""
     try:
         return operation_of(body, gates)
-    except (
-        AccessDenied,
-        CredentialsRequired,
-        InvalidArgument,
-        InvalidKey,
-        InvalidMetadata,
-        NoSuchBucket,
-    ) as error:
+    except StoreError as error:
         raise type(error)(f"operations.{number}: {error}") from None
 
 
