@@ -44,9 +44,7 @@ def read_stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
         if value is None:
             continue
         if not _SENDABLE.fullmatch(value):
-            raise InvalidArgument(
-                f"{label} holds characters that no header can: leave them out."
-            )
+            raise InvalidArgument(f"{label} holds control characters: leave them out.")
         if name == "content-encoding":
             value = _without_aws_chunked(value)
         if value:

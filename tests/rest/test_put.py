@@ -53,6 +53,8 @@ def test_the_answer_describes_the_object(data_plane: DataPlane) -> None:
         "size": 11,
         "sha256": SHA256,
         "content_type": "text/plain",
+        "metadata": {},
+        "tags": {},
         "version_id": "null",
         "node_id": "test-node",
         "deduplicated": False,

@@ -201,8 +201,8 @@ PATHS: dict[str, Json] = {
                 parameter("content_type", "As `image/png`, or `image/*`."),
                 parameter("min_size", "In bytes.", type="integer", minimum=0),
                 parameter("max_size", "In bytes.", type="integer", minimum=0),
-                parameter("after", "Made at this time or later.", format="date-time"),
-                parameter("before", "Made before this time.", format="date-time"),
+                parameter("after", "Made later than this time.", format="date-time"),
+                parameter("before", "Made earlier than this time.", format="date-time"),
                 parameter(
                     "sort", "What pages go by.", enum=["key", "created_at", "size"]
                 ),
