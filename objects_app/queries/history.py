@@ -61,6 +61,18 @@ def at(moment: datetime) -> View:
     )
 
 
+def key_after(*, bucket: BucketRow, span: Span, keys: int) -> str | None:
+    """Return the key at that place of a span, whatever versions it has; None: it has
+    fewer keys."""
+    within, bounds = reads.keys_in(span)
+    row = run.row(
+        f"SELECT o.key FROM stored_object o WHERE o.bucket_id = %(bucket_id)s"
+        f" AND o.is_latest AND {within} ORDER BY o.key LIMIT 1 OFFSET %(offset)s",
+        {"bucket_id": bucket.id, "offset": keys - 1, **bounds},
+    )
+    return row[0] if row else None
+
+
 def find_version(
     bucket: str, key: str, version_id: str, *, user_id: int | None = None
 ) -> tuple[BucketRow, ObjectRow | None] | None:

@@ -14,6 +14,8 @@ from objects_app.services import cursors
 PAGE_MAX = 1000
 _FIRST_BATCH = 128
 _BUCKET_BATCH = 100
+_MOST_LOOKED_AT = 5000
+JUST_AFTER = "\1"  # between a key and that with this behind it there is no other
 
 
 class Page(NamedTuple):
@@ -48,9 +50,10 @@ def list_bucket(
     """List one bucket, keys sharing a part up to `delimiter` rolled into one prefix.
 
     `limit` (1 to 1000) counts objects and prefixes. The cursor names a key, not a row,
-    so it survives inserts and deletes. `at` lists the bucket as it was at that moment.
-    Raises InvalidArgument for a foreign cursor, NotVersioned for a moment in a bucket
-    that has no versions.
+    so it survives inserts and deletes. `at` lists the bucket as it was at that moment;
+    such a page may have fewer entries, even none, and a cursor all the same. Raises
+    InvalidArgument for a foreign cursor, NotVersioned for a moment in a bucket that
+    has no versions.
     """
     if at is not None and bucket.versioning == Bucket.Versioning.OFF:
         raise NotVersioned(bucket.name)
@@ -60,8 +63,22 @@ def list_bucket(
             raise InvalidArgument("The cursor belongs to a listing of another bucket.")
         start_after = max(start_after, place.bound)
     view = reads.TODAY if at is None else history.at(at)
-    entries = _entries(bucket, prefix, delimiter, start_after, limit + 1, view=view)
-    return _page(entries, limit)
+    if at is None or delimiter:
+        entries = _entries(bucket, prefix, delimiter, start_after, limit + 1, view=view)
+        return _page(entries, limit)
+    return _past_page(bucket, span_after(prefix, start_after), limit, view)
+
+
+def _past_page(bucket: BucketRow, span: Span, limit: int, view: View) -> Page:
+    """List the past of the next keys only: a million that came later would take longer
+    to pass over than a request may last."""
+    last = history.key_after(bucket=bucket, span=span, keys=_MOST_LOOKED_AT)
+    if last is not None:
+        span = span._replace(end=last + JUST_AFTER)
+    entries = reads.key_range(bucket=bucket, span=span, limit=limit + 1, view=view)
+    if last is None or len(entries) > limit:
+        return _page(entries, limit)
+    return Page(entries, cursors.encode(_Place(bucket.name, last, False)))
 
 
 def list_everything(

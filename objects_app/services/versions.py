@@ -14,10 +14,9 @@ from objects_app.queries.rows import (
     Span,
 )
 from objects_app.services import cursors
-from objects_app.services.listing import PAGE_MAX, span_after
+from objects_app.services.listing import JUST_AFTER, PAGE_MAX, span_after
 
 _KEYS_AT_ONCE = 128
-_JUST_AFTER = "\1"  # between a key and that with this behind it there is no other
 
 
 class VersionsPage(NamedTuple):
@@ -93,7 +92,7 @@ def _rolled_up(
             if are_prefixes:
                 entries += map(ListedVersion, found)
             elif len(entries) < wanted:
-                end = found[-1].key + _JUST_AFTER
+                end = found[-1].key + JUST_AFTER
                 entries += history.versions(
                     bucket=bucket,
                     span=Span(found[0].key, inclusive=True, end=end),

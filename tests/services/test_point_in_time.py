@@ -99,6 +99,21 @@ def test_many_keys_below_one_prefix_are_jumped_over_in_the_past_too() -> None:
     assert walk(bucket, hour(2), limit=1000, delimiter="/") == ["last"]
 
 
+def test_a_page_passes_over_no_more_than_so_many_keys_that_came_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listing, "_MOST_LOOKED_AT", 3)
+    past: Past = {f"k{number}": [(number % 4, False)] for number in range(10)}
+    bucket = make_bucket(past)
+    first = listing.list_bucket(bucket=bucket, at=hour(0.5))
+    assert [entry.key for entry in first.entries] == ["k0"]
+    second = listing.list_bucket(bucket=bucket, at=hour(0.5), cursor=first.next_cursor)
+    assert [entry.key for entry in second.entries] == ["k4"]
+    assert walk(bucket, hour(0.5), limit=1000) == ["k0", "k4", "k8"]
+    assert walk(bucket, hour(-1), limit=1000) == []
+    assert walk(bucket, hour(3), limit=2) == list(past)
+
+
 def test_a_version_is_there_from_its_time_on_and_until_the_next_ones() -> None:
     bucket = make_bucket({"a": [(1, False), (2, False)]})
 
