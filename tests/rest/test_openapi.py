@@ -13,6 +13,7 @@ from objects_app.rest import (
     copies,
     grants,
     keys,
+    multipart,
     presign,
     problems,
     restore,
@@ -32,12 +33,6 @@ AHEAD = """
 /buckets/{bucket}/objects/{key} patch
 /buckets/{bucket}/objects patch
 /search get head
-/multipart/ get head post
-/multipart/{upload_id} get head delete
-/multipart/{upload_id}/{number} put
-/multipart/{upload_id}/complete post
-/tus/ post
-/tus/{upload_id} head patch delete
 """
 
 BODIES: dict[str, type[Body]] = {
@@ -51,6 +46,8 @@ BODIES: dict[str, type[Body]] = {
     "Move": copies._Body,
     "Deletion": copies._Deletion,
     "Batch": batch._Batch,
+    "NewUpload": multipart._Wanted,
+    "PartList": multipart._PartList,
 }
 IN_PATHS = {"bucket": "photos", "key": "in/a", "number": "1"}
 

@@ -12,20 +12,7 @@ from objects_app.rest import problems as told
 Json = dict[str, Any]
 
 # Codes of what is described before it is there, with their statuses.
-COMING = {
-    "invalid_part": 400,
-    "invalid_part_order": 400,
-    "part_too_small": 400,
-    "invalid_tags": 400,
-    "no_such_upload": 404,
-    "upload_completed": 409,
-    "offset_mismatch": 409,
-    "content_unknown": 412,
-    "unsupported_tus_version": 412,
-    "unsupported_content_type": 415,
-    "search_too_broad": 422,
-    "checksum_mismatch": 460,
-}
+COMING = {"invalid_tags": 400, "search_too_broad": 422}
 _SINGLE = (
     told.NO_SUCH_PATH,
     told.METHOD_NOT_ALLOWED,
@@ -253,6 +240,11 @@ def mapping(description: str = "") -> Json:
         "additionalProperties": {"type": "string"},
         **_described(description),
     }
+
+
+def or_removed(described: Json) -> Json:
+    """Return the schema of names with a text each, or null to remove one."""
+    return or_null({**described, "additionalProperties": {"type": ["string", "null"]}})
 
 
 def or_null(described: Json) -> Json:
