@@ -11,8 +11,6 @@ from objects_app.rest import problems as told
 
 Json = dict[str, Any]
 
-# Codes of what is described before it is there, with their statuses.
-COMING = {"invalid_tags": 400, "search_too_broad": 422}
 _SINGLE = (
     told.NO_SUCH_PATH,
     told.METHOD_NOT_ALLOWED,
@@ -21,9 +19,8 @@ _SINGLE = (
     told.DATABASE_UNAVAILABLE,
     told.INTERNAL_ERROR,
 )
-STATUSES = {
-    **COMING,
-    **{problem.code: problem.status for problem in (*told.TABLE.values(), *_SINGLE)},
+_STATUSES = {
+    problem.code: problem.status for problem in (*told.TABLE.values(), *_SINGLE)
 }
 
 # Every request may come to these, and those that change something to one more.
@@ -97,8 +94,8 @@ def _complete(tag: str, method: str, described: Json) -> Json:
 def _by_status(codes: str) -> dict[str, list[str]]:
     """Return the codes of each status, in order."""
     grouped: dict[str, list[str]] = {}
-    for code in sorted(set(codes.split()), key=lambda code: (STATUSES[code], code)):
-        grouped.setdefault(str(STATUSES[code]), []).append(code)
+    for code in sorted(set(codes.split()), key=lambda code: (_STATUSES[code], code)):
+        grouped.setdefault(str(_STATUSES[code]), []).append(code)
     return grouped
 
 
