@@ -26,6 +26,7 @@ from objects_app.rest.openapi.parts import (
     parameter,
     path,
     raw_body,
+    schema,
 )
 
 _NAMED = "invalid_bucket_name invalid_key no_such_bucket"
@@ -50,12 +51,20 @@ def _get(suffix: str, *named: Json) -> Json:
             *named,
             VERSION,
             AT,
+            parameter("describe", "`1`: the description as JSON.", enum=["1"]),
             RANGE,
             header("If-Range", "The range only if this is the ETag or date."),
             *READ_CONDITIONS,
         ],
         answers={
-            200: answer("The object.", _BYTES, **_DOWNLOAD),
+            200: answer(
+                "The object, or with `describe` its description.",
+                {
+                    **_BYTES,
+                    "application/json": {"schema": schema("ObjectDescription")},
+                },
+                **_DOWNLOAD,
+            ),
             206: answer("The range.", _BYTES, Content_Range="What it is.", **_DOWNLOAD),
             304: answer("It is as the conditions say."),
             307: answer("The bytes are elsewhere.", Location="For some minutes."),
@@ -98,8 +107,8 @@ def _patch(suffix: str, *named: Json) -> Json:
         description="In place: the same bytes, version and ETag. What is left out "
         "stays (RFC 7396: null removes).",
         parameters=[BUCKET_IN_PATH, *named, VERSION, *WRITE_CONDITIONS],
-        body=body("Description", example={"tags": {"project": "x"}}),
-        answers={200: answer("Changed.", "ObjectDetails")},
+        body=body("DescriptionPatch", example={"tags": {"project": "x"}}),
+        answers={200: answer("Changed.", "ObjectDescription")},
         problems=f"{_NAMED} access_denied no_such_key no_such_version delete_marker"
         " invalid_metadata invalid_tags precondition_failed storage_busy",
     )
@@ -206,6 +215,7 @@ PATHS: dict[str, Json] = {
                 parameter(
                     "sort", "What pages go by.", enum=["key", "created_at", "size"]
                 ),
+                parameter("order", "Which way.", enum=["asc", "desc"]),
                 LIMIT,
                 CURSOR,
             ],

@@ -11,21 +11,6 @@ from objects_app.rest import problems as told
 
 Json = dict[str, Any]
 
-# Codes of what is described before it is there, with their statuses.
-COMING = {
-    "invalid_part": 400,
-    "invalid_part_order": 400,
-    "part_too_small": 400,
-    "invalid_tags": 400,
-    "no_such_upload": 404,
-    "upload_completed": 409,
-    "offset_mismatch": 409,
-    "content_unknown": 412,
-    "unsupported_tus_version": 412,
-    "unsupported_content_type": 415,
-    "search_too_broad": 422,
-    "checksum_mismatch": 460,
-}
 _SINGLE = (
     told.NO_SUCH_PATH,
     told.METHOD_NOT_ALLOWED,
@@ -34,9 +19,8 @@ _SINGLE = (
     told.DATABASE_UNAVAILABLE,
     told.INTERNAL_ERROR,
 )
-STATUSES = {
-    **COMING,
-    **{problem.code: problem.status for problem in (*told.TABLE.values(), *_SINGLE)},
+_STATUSES = {
+    problem.code: problem.status for problem in (*told.TABLE.values(), *_SINGLE)
 }
 
 # Every request may come to these, and those that change something to one more.
@@ -110,8 +94,8 @@ def _complete(tag: str, method: str, described: Json) -> Json:
 def _by_status(codes: str) -> dict[str, list[str]]:
     """Return the codes of each status, in order."""
     grouped: dict[str, list[str]] = {}
-    for code in sorted(set(codes.split()), key=lambda code: (STATUSES[code], code)):
-        grouped.setdefault(str(STATUSES[code]), []).append(code)
+    for code in sorted(set(codes.split()), key=lambda code: (_STATUSES[code], code)):
+        grouped.setdefault(str(_STATUSES[code]), []).append(code)
     return grouped
 
 
@@ -253,6 +237,11 @@ def mapping(description: str = "") -> Json:
         "additionalProperties": {"type": "string"},
         **_described(description),
     }
+
+
+def or_removed(described: Json) -> Json:
+    """Return the schema of names with a text each, or null to remove one."""
+    return or_null({**described, "additionalProperties": {"type": ["string", "null"]}})
 
 
 def or_null(described: Json) -> Json:

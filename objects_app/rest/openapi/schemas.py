@@ -9,6 +9,7 @@ from objects_app.rest.openapi.parts import (
     moment,
     number,
     or_null,
+    or_removed,
     schema,
     text,
 )
@@ -155,6 +156,14 @@ SCHEMAS: dict[str, Json] = {
         metadata=mapping("User metadata."),
         tags=mapping(),
     ),
+    "ObjectDescription": members(
+        "*",
+        **_OBJECT,
+        headers=mapping("Those that are served with it, names in lower case."),
+        metadata=mapping("User metadata."),
+        tags=mapping(),
+        segments=number("How many blobs it is made of."),
+    ),
     "ObjectPage": members(
         "*",
         objects=array(schema("Object")),
@@ -182,13 +191,19 @@ SCHEMAS: dict[str, Json] = {
         tags=mapping(),
     ),
     "Deleted": members(
-        "*",
+        "message path",
         **_TOLD,
-        version_id=_VERSION_ID,
+        version_id=text("Where versions are kept; the version or marker."),
         is_delete_marker=flag(),
         removed=flag("A version went for good."),
     ),
     "Description": members(**_DESCRIPTION),
+    "DescriptionPatch": members(
+        content_type=or_null(text()),
+        headers=or_removed(mapping()),
+        metadata=or_removed(mapping()),
+        tags=or_removed(mapping()),
+    ),
     # Access
     "AccessKey": members("*", **_ACCESS_KEY),
     "AccessKeys": members("*", keys=array(schema("AccessKey"))),

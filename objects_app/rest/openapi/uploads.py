@@ -202,7 +202,7 @@ _MULTIPART: dict[str, Json] = {
             ],
             body=raw_body("The part's bytes.", "*/*"),
             answers={200: answer("Stored.", "PutPart", ETag="Of the part.")},
-            problems="no_such_upload access_denied invalid_part digest_mismatch"
+            problems="no_such_path no_such_upload access_denied invalid_part digest_mismatch"
             f" upload_completed quota_exceeded {_STORAGE}",
         ),
     ),
