@@ -32,7 +32,7 @@ REFUSALS = (
     SourceIsTarget,
     UploadCompleted,
 )
-MOST_VERSIONS = 4  # of a key, or so: more are removed
+MOST_VERSIONS = 3  # of a key, or so: more are removed
 LONGEST_AGO = timedelta(seconds=1)
 
 

@@ -356,7 +356,7 @@ class World:
     def _note_busy(self, busy: Exception) -> None:
         """What a door answers with 503; anything the database finds wrong is not."""
         text = str(busy).partition("\n")[0]
-        if isinstance(busy, StorageBusy) or "locked" in text or "deadlock" in text:
+        if isinstance(busy, StorageBusy) or "locked" in text:
             self.count("503s")
             with self._lock:
                 self.busy[text[:60]] += 1
