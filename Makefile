@@ -1,5 +1,6 @@
 # `make run` and `make test` are all one needs; `make help` lists the rest.
 SHELL = /bin/sh
+unexport PYTHONDONTWRITEBYTECODE # the same modules are read by hundreds of programs
 .DEFAULT_GOAL = help
 VENV = .venv
 MINUTES = 30

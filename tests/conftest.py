@@ -1,5 +1,6 @@
 """What every test may use: named people and a client of the data plane."""
 
+import gc
 import os
 import secrets
 import signal
@@ -36,6 +37,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Coverage measures xdist's workers; what a test starts is to be as it is."""
     if not config.getoption("numprocesses"):
         os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
+
+def pytest_collection_finish() -> None:
+    """What collecting has made stays: garbage is looked for without it from now on."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(
@@ -88,13 +95,23 @@ def s3_server() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def on_s3(settings: Settings, s3_server: dict[str, str], tmp_path: Path) -> Settings:
-    """Keep the bytes in S3, under a prefix of this test's own."""
+def on_s3(
+    settings: Settings, s3_server: dict[str, str], tmp_path: Path
+) -> Iterator[Settings]:
+    """Keep the bytes in S3, under a prefix of this test's own.
+
+    Who puts a proxy before it makes a client for that, which nobody else can use.
+    """
+    from objects_app.blobs import s3_client  # noqa: PLC0415 only these tests need boto3
+
     for name, value in s3_server.items():
         setattr(settings, name, value)
     settings.S3_PREFIX = secrets.token_hex(8)
     settings.DATA_DIR = tmp_path / "data"
-    return settings
+    yield settings
+    for key in list(s3_client._connected):
+        if key[0].endpoint_url != s3_server["S3_ENDPOINT_URL"]:
+            s3_client._connected.pop(key).client.close()
 
 
 @pytest.fixture
