@@ -105,7 +105,7 @@ def test_the_answer_to_a_beginning_tells_when_it_ends(data_plane: DataPlane) -> 
         ({"headers": {"set-cookie": "a"}}, "invalid_argument"),
         ({"headers": {"expires": "a\nb"}}, "invalid_argument"),
         ({"metadata": {"a": "x" * 2048}}, "invalid_metadata"),
-        ({"tags": {"": "x"}}, "invalid_metadata"),
+        ({"tags": {"": "x"}}, "invalid_tags"),
         ({"size": 1}, "invalid_argument"),
     ],
 )
