@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from django.http import HttpRequest, HttpResponseBase
 from pydantic import Field
 
-from objects_app.access import issuing, policy, presigned
+from objects_app.access import issuing, own, policy, presigned
 from objects_app.access.policy import Action
 from objects_app.access.principals import Principal, principal_of
 from objects_app.errors import InvalidArgument
@@ -42,7 +42,7 @@ class _Wanted(Body):
 def _create(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
     principal = principal_of(request)
-    issuer = policy.issuer(principal)
+    issuer = own.issuer(principal)
     wanted = read_json(request.META, _Wanted)
     check_key(wanted.key)
     if wanted.content_type is not None and not is_media_type(wanted.content_type):
