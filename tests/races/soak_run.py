@@ -157,7 +157,8 @@ def compare_blobs(made: World) -> list[str]:
     )
     wanted = {
         *Blob.objects.filter(referred).values_list("sha256", flat=True),
-        *StoredObject.objects.exclude(sha256="").values_list("sha256", flat=True),
+        # Segments' objects may know the digest of a whole that nobody has stored.
+        *StoredObject.objects.exclude(blob=None).values_list("sha256", flat=True),
     }
     problems = [f"{sha256} has a row, no bytes" for sha256 in rows.keys() - files]
     problems += [f"{sha256} has bytes, no row" for sha256 in files.keys() - rows]
