@@ -117,6 +117,7 @@ class StoredObject(BlobReference):
         null=True,
         on_delete=models.PROTECT,
         related_name="stored_objects",
+        db_index=False,
     )
     sha256 = models.CharField(max_length=64)
     size = models.BigIntegerField()
@@ -155,6 +156,7 @@ class StoredObject(BlobReference):
                 condition=Q(sha256="", is_delete_marker=False),
                 name="object_without_digest",
             ),
+            models.Index(fields=["blob", "bucket"], name="object_content"),
             models.Index(
                 fields=["sha256"],
                 condition=Q(blob__isnull=True, is_delete_marker=False),

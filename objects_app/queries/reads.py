@@ -110,25 +110,16 @@ def find(
 
 def content_readable(*, blob_id: int, scope: Scope) -> bool:
     """Whether an object that the caller may read has this content."""
-    within, parameters = _readable_object(scope)
-    return bool(
-        run.one(
-            "SELECT EXISTS (SELECT 1 FROM stored_object o"
-            " JOIN bucket b ON b.id = o.bucket_id"
-            f" WHERE o.blob_id = %(blob_id)s AND {within})",
-            {"blob_id": blob_id, **parameters},
-        )[0]
-    )
+    has, parameters = _has_content("CAST(%(blob_id)s AS bigint)", scope)
+    return bool(run.one(f"SELECT {has}", {"blob_id": blob_id, **parameters})[0])
 
 
 def readable_blob(*, sha256: str, scope: Scope) -> tuple[int, int] | None:
     """Return id and size of the blob with this content, if an object that the caller
     may read has it."""
-    within, parameters = _readable_object(scope)
+    has, parameters = _has_content("l.id", scope)
     row = run.row(
-        "SELECT l.id, l.size FROM blob l WHERE l.sha256 = %(sha256)s"
-        " AND EXISTS (SELECT 1 FROM stored_object o JOIN bucket b ON b.id = o.bucket_id"
-        f" WHERE o.blob_id = l.id AND {within})",
+        f"SELECT l.id, l.size FROM blob l WHERE l.sha256 = %(sha256)s AND {has}",
         {"sha256": sha256, **parameters},
     )
     return (row[0], row[1]) if row else None
@@ -302,6 +293,23 @@ def keys_in(span: Span) -> tuple[str, dict[str, Any]]:
 
 def _granted(user_id: int | None) -> str:
     return _NOTHING_GRANTED if user_id is None else _GRANTED
+
+
+def _has_content(blob: str, scope: Scope) -> tuple[str, dict[str, Any]]:
+    """Return the condition that an object the caller may read has a blob, and its
+    parameters.
+
+    Asked of each bucket where the caller may read something, which OFFSET keeps so:
+    asked of each object that has the blob, the time would tell how many others have.
+    """
+    somewhere, parameters = _in_scope(scope, "1 = 1")
+    readable, _ = _readable_object(scope)
+    condition = (
+        f"EXISTS (SELECT 1 FROM bucket b WHERE {somewhere} AND EXISTS ("
+        f"SELECT 1 FROM stored_object o WHERE o.blob_id = {blob}"
+        f" AND o.bucket_id = b.id AND {readable} LIMIT 1 OFFSET 0))"
+    )
+    return condition, {**parameters, "prefix": scope.only_prefix}
 
 
 def _readable_object(scope: Scope) -> tuple[str, dict[str, Any]]:
