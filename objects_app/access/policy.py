@@ -20,8 +20,6 @@ from typing import Literal, NoReturn
 
 from django.conf import settings
 
-from objects_app.access import accounts, tokens
-from objects_app.access.presigned import Issuer
 from objects_app.access.principals import Principal
 from objects_app.errors import (
     AccessDenied,
@@ -42,7 +40,6 @@ from objects_app.queries.rows import BucketRow, ObjectRow, Scope
 from objects_app.queries.search import Reach
 from objects_app.services import search, uploads
 from objects_app.services.buckets import NewBucket
-from objects_app.services.jobs import Whose
 
 _READABLE = {Bucket.Visibility.PUBLIC_READ, Bucket.Visibility.PUBLIC_LIST}
 _NOBODY = Scope()
@@ -167,7 +164,7 @@ def new_bucket(principal: Principal, name: str) -> BucketRow | NewBucket:
 def readable(principal: Principal) -> Scope:
     """Return which buckets the caller may list whole. Raises CredentialsRequired."""
     if principal.user_id is None and anonymous_access(principal) == "none":
-        _require_credentials()
+        require_credentials()
     if principal.presigned is not None:
         return _NOBODY
     return Scope(
@@ -192,29 +189,6 @@ def readable_keys(principal: Principal, prefix: str) -> Scope:
     return readable(principal)
 
 
-def jobs_of(principal: Principal) -> Whose:
-    """Return whose jobs the caller may know of. Raises CredentialsRequired.
-
-    Jobs name keys: an access key with limits of its own sees only those it made.
-    """
-    if principal.user_id is None and anonymous_access(principal) != "write":
-        _require_credentials()
-    limited = bool(principal.only_bucket)
-    return Whose(
-        user_id=principal.user_id,
-        everybody=principal.is_superuser and not limited,
-        key_id=principal.key_id if limited else "",
-    )
-
-
-def jobs_to_cancel(principal: Principal) -> Whose:
-    """As `jobs_of`, for ending them. Raises AccessDenied for a key that only reads."""
-    whose = jobs_of(principal)
-    if principal.read_only:
-        raise AccessDenied("This access key only reads: use another one to cancel.")
-    return whose
-
-
 def searchable(principal: Principal, bucket: str, prefix: str) -> list[Reach]:
     """Return the keys of that prefix, of one bucket or (named "") all, to be searched.
 
@@ -235,54 +209,10 @@ def searchable(principal: Principal, bucket: str, prefix: str) -> list[Reach]:
     return search.reach_of_bucket(bucket=row, prefix=prefix)
 
 
-def known_user(principal: Principal) -> int:
-    """Return the caller's user. Raises CredentialsRequired for nobody in particular."""
-    if principal.user_id is None or principal.kind == "url":
-        _require_credentials()
-    return principal.user_id
-
-
-def key_maker(principal: Principal) -> int:
-    """Return whose keys the caller may make.
-
-    A key makes no keys: else a stolen one would outlive its end. Raises
-    CredentialsRequired, AccessDenied.
-    """
-    user_id = known_user(principal)
-    if not principal.is_person:
-        raise AccessDenied(
-            "An access key makes no keys: sign in, or get a token with your password."
-        )
-    return user_id
-
-
-def key_revoker(principal: Principal, key_id: str) -> int | None:
-    """Return whose key the caller may revoke, None for anybody's.
-
-    A key may end itself and no other. Raises CredentialsRequired, AccessDenied.
-    """
-    user_id = known_user(principal)
-    if not principal.is_person and principal.key_id != key_id:
-        raise AccessDenied(
-            "An access key revokes only itself: sign in, or get a token with your "
-            "password."
-        )
-    return None if principal.is_superuser else user_id
-
-
 def require_superuser(principal: Principal, what: str) -> None:
     """Raise AccessDenied unless the caller is an administrator, and may write."""
     if not principal.is_superuser or principal.read_only:
         raise AccessDenied(f"Only administrators may {what}.")
-
-
-def issuer(principal: Principal) -> Issuer:
-    """Return in whose name the caller may presign. Raises CredentialsRequired."""
-    user_id = known_user(principal)
-    user = accounts.account(user_id)
-    if principal.key_id or user is None:
-        return Issuer(user_id, principal.key_id)
-    return Issuer(user_id, "", tokens.auth_digest(user.auth_hashes[0]))
 
 
 def may_create(principal: Principal) -> bool:
@@ -383,7 +313,7 @@ def _allow(
     if principal.user_id is None:
         if row is None and may_create(principal):
             raise _no_such_bucket(name)
-        _require_credentials()
+        require_credentials()
     if row is None or not _may(principal, row, Action.READ):
         raise _no_such_bucket(name)
     if principal.read_only:
@@ -416,14 +346,15 @@ def _refuse_strangers(principal: Principal, action: Action) -> None:
         and _anonymous_role(principal) < _NEEDS[action]
         and action in {Action.WRITE, Action.OWN}
     ):
-        _require_credentials()
+        require_credentials()
 
 
 def _no_such_bucket(name: str) -> NoSuchBucket:
     return NoSuchBucket(f"There is no bucket {name}, or you may not know of it.")
 
 
-def _require_credentials() -> NoReturn:
+def require_credentials() -> NoReturn:
+    """Raise CredentialsRequired, with what to do about it."""
     raise CredentialsRequired(
         "Callers without credentials may not do this here: send an access key, as in "
         "curl -u KEY_ID:SECRET, or sign in at /ui/login/."

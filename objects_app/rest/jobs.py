@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from objects_app.access import policy
+from objects_app.access import own
 from objects_app.access.principals import principal_of
 from objects_app.errors import InvalidArgument
 from objects_app.http.paths import raw_path
@@ -27,7 +27,7 @@ def made_answer(row: JobRow) -> HttpResponse:
 def _list(request: HttpRequest) -> HttpResponseBase:
     sent = parameters(request, "state", "cursor")
     page = jobs.list_jobs(
-        whose=policy.jobs_of(principal_of(request)),
+        whose=own.jobs_of(principal_of(request)),
         state=sent.get("state", ""),
         before=_position(sent.get("cursor")),
     )
@@ -42,13 +42,13 @@ def _list(request: HttpRequest) -> HttpResponseBase:
 
 def _get(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
-    whose = policy.jobs_of(principal_of(request))
+    whose = own.jobs_of(principal_of(request))
     return json_answer(_answer(jobs.get_job(job_id=_id(request), whose=whose)))
 
 
 def _cancel(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
-    whose = policy.jobs_to_cancel(principal_of(request))
+    whose = own.jobs_to_cancel(principal_of(request))
     return json_answer(_answer(jobs.cancel_job(job_id=_id(request), whose=whose)))
 
 

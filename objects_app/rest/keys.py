@@ -25,7 +25,7 @@ class _NewKey(Body):
 def _list(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
     principal = principal_of(request)
-    rows = keys.list_keys(user_id=policy.known_user(principal))
+    rows = keys.list_keys(user_id=own.known_user(principal))
     if principal.only_bucket:  # a key learns of no other bucket
         rows = [row for row in rows if row.key_id == principal.key_id]
     return json_answer({"keys": [_answer(row) for row in rows]})
@@ -33,7 +33,7 @@ def _list(request: HttpRequest) -> HttpResponseBase:
 
 def _create(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
-    user_id = policy.key_maker(principal_of(request))
+    user_id = own.key_maker(principal_of(request))
     wanted = read_json(request.META, _NewKey)
     made = keys.create_key(
         user_id=user_id,
@@ -58,7 +58,7 @@ def _revoke(request: HttpRequest) -> HttpResponseBase:
     key_id = path.removeprefix(b"/auth/keys/").decode(errors="replace")
     keys.revoke_key(
         key_id=key_id,
-        user_id=policy.key_revoker(principal, key_id),
+        user_id=own.key_revoker(principal, key_id),
         by=actor_of(request),
     )
     return empty_answer()
@@ -67,7 +67,7 @@ def _revoke(request: HttpRequest) -> HttpResponseBase:
 def _me(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
     principal = principal_of(request)
-    user_id = policy.known_user(principal)
+    user_id = own.known_user(principal)
     granted = grants.grants_of(user_id=user_id)
     only_bucket = principal.only_bucket  # a key learns of no other
     return json_answer(

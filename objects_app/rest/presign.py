@@ -42,7 +42,7 @@ class _Wanted(Body):
 def _create(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
     principal = principal_of(request)
-    issuer = policy.issuer(principal)
+    issuer = own.issuer(principal)
     wanted = read_json(request.META, _Wanted)
     check_key(wanted.key)
     if wanted.content_type is not None and not is_media_type(wanted.content_type):

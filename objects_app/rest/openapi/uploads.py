@@ -202,8 +202,8 @@ _MULTIPART: dict[str, Json] = {
             ],
             body=raw_body("The part's bytes.", "*/*"),
             answers={200: answer("Stored.", "PutPart", ETag="Of the part.")},
-            problems="no_such_path no_such_upload access_denied invalid_part digest_mismatch"
-            f" upload_completed quota_exceeded {_STORAGE}",
+            problems="no_such_path no_such_upload access_denied invalid_part"
+            f" digest_mismatch upload_completed quota_exceeded {_STORAGE}",
         ),
     ),
     "/multipart/{upload_id}/complete": path(
