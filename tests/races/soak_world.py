@@ -248,7 +248,8 @@ class World:
         if row.blob_id is not None:
             return self._is(found, row.sha256)
         pieces = [self.contents[sha256] for sha256 in self.composed[row.etag]]
-        return found == b"".join(pieces)
+        digest = row.sha256 or hashlib.sha256(found).hexdigest()
+        return found == b"".join(pieces) and self._is(found, digest)
 
     def read_version(self, version: StoredObject) -> None:
         """Read a version and compare every byte, if it is still there."""
