@@ -79,7 +79,7 @@ def test_a_star_allows_every_origin(data_plane: DataPlane, settings: Settings) -
         ("/objects", "GET, HEAD, OPTIONS"),
         ("/buckets", "GET, HEAD, OPTIONS"),
         ("/buckets/test", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
-        (PATH, "DELETE, GET, HEAD, OPTIONS, PUT"),
+        (PATH, "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
     ],
 )
 def test_options_without_an_origin_says_what_is_allowed(

@@ -286,7 +286,7 @@ def test_a_search_that_takes_too_long_is_given_up(
         StoredObject(
             bucket=bucket, key=f"x{'y' * 1000}{n}", blob=blob, size=1, sha256="0" * 64
         )
-        for n in range(500)
+        for n in range(4000)
     )
     StoredObject.objects.bulk_create(many, batch_size=500)
     with pytest.raises(SearchTooBroad, match="takes more than"):
