@@ -15,6 +15,7 @@ from hypothesis import settings as hypothesis
 from pytest_django import Settings
 
 from objects_app.blobs.backend import backend
+from tests import beside
 from tests.client import DataPlane
 from tests.servers.issuer import Provider
 from tests.servers.s3 import find_weed, given_variables, seaweedfs
@@ -35,8 +36,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_configure(config: pytest.Config) -> None:
     """Coverage measures xdist's workers; what a test starts is to be as it is."""
-    if not config.getoption("numprocesses"):
+    if not config.getoption("numprocesses", None):
         os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+    beside.register(config)
 
 
 def pytest_collection_finish() -> None:

@@ -134,6 +134,7 @@ def test_every_table_of_the_app_is_in_a_backup_or_left_out_on_purpose() -> None:
     assert ours - names == left_out | {"auth_permission"}
 
 
+@pytest.mark.alone
 def test_after_a_restore_no_bytes_are_trusted_and_totals_are_exact(
     store: Store, alice: User, file: Path
 ) -> None:

@@ -99,6 +99,7 @@ def test_totals_are_exact_at_every_moment_folded_or_not(store: Store) -> None:
             assert reads.bucket_totals(bucket.id) == expected
 
 
+@pytest.mark.alone
 @pytest.mark.django_db(transaction=True)
 def test_folding_moves_settled_rows_into_the_totals_once(store: Store) -> None:
     row = store.bucket()
@@ -115,6 +116,7 @@ def test_folding_moves_settled_rows_into_the_totals_once(store: Store) -> None:
     assert (folded.objects_total, folded.bytes_total) == (2, 6)
 
 
+@pytest.mark.alone
 @pytest.mark.django_db(transaction=True)
 def test_recount_makes_wrong_totals_right(store: Store) -> None:
     row, empty = store.bucket("full"), store.bucket("empty")

@@ -1,0 +1,56 @@
+"""Tests side by side, in the workers of pytest-xdist, and those that run alone."""
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+
+class Turns:
+    """Whoever runs a test holds `room`, together with others or alone.
+
+    Everybody comes through `door`, where one who waits to be alone stays until the
+    others have left: else they could take turns for ever and never leave together.
+    """
+
+    def __init__(self, run: str) -> None:
+        places = Path(tempfile.gettempdir())
+        self._paths = [
+            places / f"objectstore-tests-{run}-{n}" for n in ("door", "room")
+        ]
+        self._door, self._room = [path.open("w") for path in self._paths]
+
+    @contextlib.contextmanager
+    def turn(self, *, alone: bool) -> Iterator[None]:
+        """Wait for a test's turn, and give it back."""
+        fcntl.flock(self._door, fcntl.LOCK_EX)
+        fcntl.flock(self._room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(self._door, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._room, fcntl.LOCK_UN)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Item
+    ) -> Generator[None, object, object]:
+        """Let its fixtures begin and end within its turn, too."""
+        with self.turn(alone=item.get_closest_marker("alone") is not None):
+            return (yield)
+
+    def pytest_unconfigure(self) -> None:
+        """Leave nothing; the other workers have opened the files already."""
+        for file, path in zip((self._door, self._room), self._paths, strict=True):
+            file.close()
+            path.unlink(missing_ok=True)
+
+
+def register(config: pytest.Config) -> None:
+    """Let a worker's tests take turns with those of the others."""
+    if run := os.environ.get("PYTEST_XDIST_TESTRUNUID"):
+        config.pluginmanager.register(Turns(run))
