@@ -75,13 +75,7 @@ class DeleteMarker(StoreError):
 
 
 class NotVersioned(StoreError):
-    """The bucket keeps no versions, so that it has no past."""
-
-    def __init__(self, bucket: str) -> None:
-        super().__init__(
-            f"Bucket {bucket} keeps no versions: its owner turns them on with PATCH "
-            f"/buckets/{bucket}."
-        )
+    """The bucket keeps no versions, or kept none at that moment."""
 
 
 class VersioningStays(StoreError):

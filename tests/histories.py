@@ -8,6 +8,7 @@ from objects_app.queries import sql
 from tests.blobs.bodies import digest
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(2000, 1, 1, microsecond=7, tzinfo=UTC)
 
 
 def hour(number: float) -> datetime:

@@ -5,7 +5,8 @@ itself. Who may do what:
 
 - a superuser everything; an owner everything with the bucket;
 - by a grant: a reader lists and gets, a writer also puts and deletes, an owner all;
-- everybody: get from a public-read bucket, get and list from a public-list one;
+- everybody: get from a public-read bucket, get and list from a public-list one, the
+  present only: older versions are for who has a grant;
 - by ANONYMOUS_ACCESS: everybody in the buckets that have no owner;
 - an access key or a presigned URL never more than its own limits say.
 
@@ -30,7 +31,6 @@ from objects_app.errors import (
     NoSuchKey,
     NoSuchUpload,
     NoSuchVersion,
-    NotVersioned,
     StoreError,
 )
 from objects_app.models import Bucket, Role, Upload
@@ -38,7 +38,7 @@ from objects_app.names import check_bucket_name
 from objects_app.queries import history, reads
 from objects_app.queries.rows import BucketRow, ObjectRow, Scope
 from objects_app.queries.search import Reach
-from objects_app.services import search, uploads
+from objects_app.services import buckets, search, uploads
 from objects_app.services.buckets import NewBucket
 
 _READABLE = {Bucket.Visibility.PUBLIC_READ, Bucket.Visibility.PUBLIC_LIST}
@@ -50,6 +50,7 @@ class Action(Enum):
 
     READ = "read"
     LIST = "list"
+    PAST = "past"
     WRITE = "write"
     OWN = "own"
 
@@ -57,6 +58,7 @@ class Action(Enum):
 _NEEDS = {
     Action.READ: Role.READER,
     Action.LIST: Role.READER,
+    Action.PAST: Role.READER,
     Action.WRITE: Role.WRITER,
     Action.OWN: Role.OWNER,
 }
@@ -112,9 +114,11 @@ def object_for(
     version NoSuchVersion, DeleteMarker; for a moment NotVersioned.
     """
     found, stored = _find_object(principal, bucket, key, version=version, at=at)
-    row = _allow(principal, bucket, found, Action.READ)
-    if at is not None and row.versioning == Bucket.Versioning.OFF:
-        raise NotVersioned(bucket)
+    present = version is None and at is None
+    action = Action.READ if present else Action.PAST
+    row = _allow(principal, bucket, found, action)
+    if at is not None:
+        buckets.require_past(bucket=row, moment=at)
     if stored is None or stored.is_delete_marker:
         raise _nothing_to_read(row, key, stored, version=version, at=at)
     return row, stored
@@ -316,7 +320,7 @@ def _allow(
         require_credentials()
     if row is None or not _may(principal, row, Action.READ):
         raise _no_such_bucket(name)
-    if principal.read_only:
+    if principal.read_only and _NEEDS[action] > Role.READER:
         raise AccessDenied("This access key only reads: use another one to write.")
     raise AccessDenied(
         f"You may read from bucket {name}, but not do this: ask its owner for a grant."

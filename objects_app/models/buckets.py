@@ -42,6 +42,7 @@ class Bucket(models.Model):
     versioning = models.CharField(
         max_length=16, choices=Versioning, default=Versioning.OFF, db_default="off"
     )
+    versioned_since = models.DateTimeField(null=True, editable=False)
     quota_bytes = models.BigIntegerField(null=True, blank=True)
     quota_objects = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -52,6 +52,8 @@ class Change(NamedTuple):
     `versioning` is what the bucket's was when it was looked up; should it have changed,
     nothing is written. `limited`: the bucket or its owner has a quota. `operation` is
     the journal's. `only` is the version (row and time) that has to be the latest.
+    `keeps_null`: where versioning is suspended it makes a version with an id of its
+    own all the same, and the "null" one stays.
     """
 
     bucket_id: int
@@ -63,6 +65,7 @@ class Change(NamedTuple):
     what: Content | Rewrite | None
     conditions: Preconditions = ANYTHING
     only: tuple[int, datetime] | None = None
+    keeps_null: bool = False
     detail: str = ""
 
 

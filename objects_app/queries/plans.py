@@ -88,7 +88,10 @@ def plan(
             replaced=True,
         )
     content = change.what if isinstance(change.what, Content) else None
-    decided = _PLANS[change.versioning](content, latest, rows, at, version_id)
+    mode = change.versioning
+    if change.keeps_null and mode == "suspended":
+        mode = "enabled"
+    decided = _PLANS[mode](content, latest, rows, at, version_id)
     gone = present.sha256 if present and content is None else ""
     return decided._replace(
         sha256=content.sha256 if content else gone, replaced=present is not None

@@ -67,8 +67,8 @@ WITH b AS (
   SELECT %(name)s, %(owner_id)s::bigint, 'private', clock_timestamp()
   WHERE {quotas.MAY_OWN_ANOTHER}
   ON CONFLICT (name) DO NOTHING
-  RETURNING id, name, owner_id, visibility, versioning, created_at,
-    {quotas.OWNER_HAS_QUOTA}
+  RETURNING id, name, owner_id, visibility, versioning, versioned_since,
+    created_at, {quotas.OWNER_HAS_QUOTA}
 ), j AS (
   INSERT INTO journal_entry ({JOURNAL_COLUMNS})
   SELECT id, name, '', '', 'create_bucket', 0, 0, '', NULL,

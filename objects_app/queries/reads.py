@@ -20,8 +20,8 @@ from objects_app.queries.rows import (
 )
 
 _BUCKET = (
-    "b.id, b.name, b.owner_id, b.visibility, b.versioning, b.created_at,"
-    f" {quotas.HAS_QUOTA}"
+    "b.id, b.name, b.owner_id, b.visibility, b.versioning, b.versioned_since,"
+    f" b.created_at, {quotas.HAS_QUOTA}"
 )
 _BUCKET_COLUMNS = len(BucketRow._fields)  # with the role
 _GRANTED_TO = """(g.user_id = %(user_id)s OR g.group_id IN (
@@ -343,8 +343,9 @@ def _in_scope(
 
 
 def _bucket(row: Sequence[Any]) -> BucketRow:
-    *plain, created_at, has_quota, granted = row
-    return BucketRow._make((*plain, aware(created_at), bool(has_quota), granted))
+    *plain, since, created_at, has_quota, granted = row
+    times = aware(since) if since else None, aware(created_at)
+    return BucketRow._make((*plain, *times, bool(has_quota), granted))
 
 
 def listed(name: str) -> str:

@@ -36,8 +36,9 @@ class Actor(NamedTuple):
 class BucketRow(NamedTuple):
     """A bucket with all that deciding about access needs.
 
-    `versioning` is models.Bucket.Versioning. `has_quota`: it or its owner is limited,
-    so that each upload has to look.
+    `versioning` is models.Bucket.Versioning; there is no past from before
+    `versioned_since`, when it was first enabled. `has_quota`: it or its owner is
+    limited, so that each upload has to look.
     `granted` is the highest role (models.Role, 0: none) that the asker has there, as
     its owner or by grants, for the key or prefix that was asked about.
     """
@@ -47,6 +48,7 @@ class BucketRow(NamedTuple):
     owner_id: int | None
     visibility: str
     versioning: str
+    versioned_since: datetime | None
     created_at: datetime
     has_quota: bool = False
     granted: int = 0

@@ -22,7 +22,7 @@ MANY_REACHES = (
 )
 BUCKET = "reach.bucket"
 
-_STEPS_BETWEEN_LOOKS = 20_000
+_STEPS_BETWEEN_LOOKS = 1_000
 
 
 def fold(text: str) -> str:

@@ -58,7 +58,8 @@ def create_bucket(*, name: str, owner_id: int | None, by: Actor) -> BucketRow | 
             "INSERT INTO bucket (name, owner_id, visibility, created_at)"
             f" SELECT %(name)s, %(owner_id)s, 'private', {NOW}"
             f" WHERE {quotas.MAY_OWN_ANOTHER} ON CONFLICT (name) DO NOTHING"
-            " RETURNING id, name, owner_id, visibility, versioning, created_at || '',"
+            " RETURNING id, name, owner_id, visibility, versioning, versioned_since,"
+            " created_at || '',"
             f" {quotas.OWNER_HAS_QUOTA}",
             {"name": name, "owner_id": owner_id},
         )

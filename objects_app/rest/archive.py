@@ -40,8 +40,9 @@ def _archive(request: HttpRequest) -> tuple[archive.Archive, dict[str, str]]:
             "Name the bucket: GET /archive?bucket=NAME&prefix=FOLDER/."
         )
     prefix = sent.get("prefix", "")
+    action = Action.PAST if "at" in sent else Action.LIST
     bucket = policy.bucket_for(
-        principal_of(request), sent["bucket"], Action.LIST, prefix=prefix
+        principal_of(request), sent["bucket"], action, prefix=prefix
     )
     rows = archive.rows_of(bucket=bucket, prefix=prefix, at=moment(sent, "at"))
     made = archive.archive(bucket=bucket, prefix=prefix, rows=rows)

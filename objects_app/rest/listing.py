@@ -28,7 +28,10 @@ def _list(request: HttpRequest) -> HttpResponseBase:
     if "bucket" in sent:
         page = listing.list_bucket(
             bucket=policy.bucket_for(
-                principal, sent["bucket"], Action.LIST, prefix=prefix
+                principal,
+                sent["bucket"],
+                Action.PAST if "at" in sent else Action.LIST,
+                prefix=prefix,
             ),
             prefix=prefix,
             delimiter=sent.get("delimiter", ""),

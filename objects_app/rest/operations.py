@@ -144,9 +144,10 @@ def copy_of(
     body: Transfer, source: Versioned, target: Named, gates: Gates
 ) -> operations.Copy:
     """As `operation_of`: who may read the one and write the other."""
+    action = Action.READ if source.version is None else Action.PAST
     return operations.Copy(
         operations.Source(
-            bucket=gates(source.bucket, check_key(source.key), Action.READ),
+            bucket=gates(source.bucket, check_key(source.key), action),
             key=source.key,
             version_id=source.version,
             conditions=body.source_conditions(),

@@ -97,7 +97,9 @@ def _gate(principal: Principal, wanted: _Wanted) -> "BucketRow | NewBucket":
     """Hold what the URL would do against what its issuer may at this moment."""
     if wanted.method == "PUT":
         return policy.bucket_for_put(principal, wanted.bucket, wanted.key)
-    action = Action.READ if wanted.method in {"GET", "HEAD"} else Action.WRITE
+    action = Action.READ if wanted.version is wanted.at is None else Action.PAST
+    if wanted.method not in {"GET", "HEAD"}:
+        action = Action.WRITE
     return policy.bucket_for(principal, wanted.bucket, action, prefix=wanted.key)
 
 

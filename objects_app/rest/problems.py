@@ -115,6 +115,9 @@ DATABASE_UNAVAILABLE = Problem(503, "database_unavailable", "Database unavailabl
 INTERNAL_ERROR = Problem(500, "internal_error", "Internal error")
 
 
+_CLIENTS_OWN = errors.TooManyUploads | errors.QuotaExceeded
+
+
 def response(request: HttpRequest, error: Exception) -> HttpResponse:
     """Return the problem for what was raised; the unexpected is logged, not told."""
     problem, detail = _told(request, error)
@@ -122,7 +125,7 @@ def response(request: HttpRequest, error: Exception) -> HttpResponse:
         _failed_operations(error) if isinstance(error, errors.BatchRefused) else {}
     )
     answer = problem_response(request, problem, detail, **members)
-    of_clients = isinstance(error, errors.TooManyUploads)  # they could fill the log
+    of_clients = isinstance(error, _CLIENTS_OWN)  # they could fill the log
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log_response(
             "%s in request %s",

@@ -19,7 +19,7 @@ from objects_app.services import jobs, restore
 
 class _Wanted(Body):
     at: str
-    prefix: str = ""
+    prefix: str
     dry_run: bool = False
 
 

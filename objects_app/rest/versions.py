@@ -27,7 +27,7 @@ def _list(request: HttpRequest) -> HttpResponseBase:
         raise BucketRequired("Name the bucket whose versions to list: bucket=NAME.")
     page = versions.list_versions(
         bucket=policy.bucket_for(
-            principal_of(request), sent["bucket"], Action.LIST, prefix=prefix
+            principal_of(request), sent["bucket"], Action.PAST, prefix=prefix
         ),
         prefix=prefix,
         delimiter=sent.get("delimiter", ""),

@@ -11,13 +11,13 @@ from datetime import datetime
 from itertools import chain
 
 from objects_app.blobs.backend import BlobBackend, backend
-from objects_app.errors import BytesMissing, NoSuchKey, NotVersioned
-from objects_app.models import Bucket
+from objects_app.errors import BytesMissing, NoSuchKey
 from objects_app.names import prefix_end
 from objects_app.queries import history
 from objects_app.queries.contents import contents
 from objects_app.queries.reads import TODAY
 from objects_app.queries.rows import BucketRow, ContentRow, Span
+from objects_app.services import buckets
 from objects_app.services.archive_entries import Entries, Entry, file_name
 from objects_app.services.zips import Zip
 
@@ -81,10 +81,10 @@ def rows_of(
 ) -> Iterator[ContentRow]:
     """Yield the rows of a bucket's objects whose keys begin so, as they are or were.
 
-    Raises NotVersioned for a moment in a bucket that has no versions.
+    Raises NotVersioned for a moment before there were versions.
     """
-    if at is not None and bucket.versioning == Bucket.Versioning.OFF:
-        raise NotVersioned(bucket.name)
+    if at is not None:
+        buckets.require_past(bucket=bucket, moment=at)
     view = TODAY if at is None else history.at(at)
     span = Span(prefix, inclusive=True, end=prefix_end(prefix))
     return contents(bucket=bucket, span=span, view=view)

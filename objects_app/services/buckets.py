@@ -1,6 +1,7 @@
 """Buckets: make, describe, list, delete."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
@@ -9,6 +10,7 @@ from objects_app.errors import (
     BucketNotEmpty,
     BucketTaken,
     NoSuchBucket,
+    NotVersioned,
     VersioningStays,
 )
 from objects_app.models import (
@@ -89,25 +91,43 @@ def change_bucket(
     """
     if not changes:
         return bucket
+    asked, changes = changes, dict(changes)
     with transaction.atomic():
         if "versioning" in changes:
-            _prepare_versioning(bucket=bucket, wanted=changes["versioning"])
+            changes |= _prepare_versioning(bucket=bucket, wanted=changes["versioning"])
         if not Bucket.objects.filter(pk=bucket.id).update(**changes):
             raise NoSuchBucket(f"There is no bucket {bucket.name}.")
         audit.record(
             operation=JournalEntry.Operation.CHANGE_BUCKET,
             by=by,
             bucket=bucket,
-            detail=", ".join(f"{name}: {value}" for name, value in changes.items()),
+            detail=", ".join(f"{name}: {value}" for name, value in asked.items()),
         )
     return bucket._replace(
         visibility=changes.get("visibility", bucket.visibility),
         versioning=changes.get("versioning", bucket.versioning),
+        versioned_since=changes.get("versioned_since", bucket.versioned_since),
     )
 
 
-def _prepare_versioning(*, bucket: BucketRow, wanted: str) -> None:
-    """Keep writers away until the transaction ends, if this is a change.
+def require_past(*, bucket: BucketRow, moment: datetime) -> None:
+    """Raise NotVersioned where nobody knows what was there at that moment: what was
+    overwritten or deleted before there were versions has left no trace."""
+    if bucket.versioned_since is None:
+        raise NotVersioned(
+            f"Bucket {bucket.name} keeps no versions: its owner turns them on with "
+            f"PATCH /buckets/{bucket.name}."
+        )
+    if moment < bucket.versioned_since:
+        raise NotVersioned(
+            f"Bucket {bucket.name} keeps versions since "
+            f"{bucket.versioned_since.isoformat()}: name a moment from then on."
+        )
+
+
+def _prepare_versioning(*, bucket: BucketRow, wanted: str) -> dict[str, Any]:
+    """Keep writers away until the transaction ends, if this is a change, and return
+    what else changes with it: there is a past from now on.
 
     A commit looks at the bucket's versioning in its own statement. One that looked
     before the change may not write after it: a row overwritten in place then would be
@@ -116,13 +136,16 @@ def _prepare_versioning(*, bucket: BucketRow, wanted: str) -> None:
     off = Bucket.Versioning.OFF
     present = Bucket.objects.filter(pk=bucket.id).values_list("versioning", flat=True)
     if present.first() == wanted:
-        return
+        return {}
     upkeep.hold_writers()
-    if wanted == off and present.first() != off:
+    if present.first() == off:
+        return {"versioned_since": sql.clock()}
+    if wanted == off:
         raise VersioningStays(
             f"Bucket {bucket.name} has kept versions, and goes on: suspend versioning, "
             "and new versions take the place of those without an id."
         )
+    return {}
 
 
 def list_buckets(*, readable: Scope) -> list[BucketRow]:
@@ -131,24 +154,20 @@ def list_buckets(*, readable: Scope) -> list[BucketRow]:
 
 
 def delete_bucket(*, bucket: BucketRow, by: Actor) -> None:
-    """Delete an empty bucket.
+    """Delete a bucket without objects, and what was on its way into it.
 
     Raises BucketNotEmpty, also when an object arrives at the same moment: then the
     foreign key, checked at the end of the transaction, refuses the delete.
     """
     refusal = BucketNotEmpty(
-        f"Bucket {bucket.name} still has objects, older versions or unfinished "
-        "uploads: delete them first."
+        f"Bucket {bucket.name} still has objects, or older versions of them: delete "
+        "them first."
     )
     try:
         with transaction.atomic():
-            uploads = Upload.objects.filter(bucket_id=bucket.id)
-            if (
-                StoredObject.objects.filter(bucket_id=bucket.id).exists()
-                or uploads.filter(completed_at__isnull=True).exists()
-            ):
+            if StoredObject.objects.filter(bucket_id=bucket.id).exists():
                 raise refusal
-            uploads.delete()
+            Upload.objects.filter(bucket_id=bucket.id).delete()
             deleted, _ = Bucket.objects.filter(pk=bucket.id).delete()
             if not deleted:
                 raise NoSuchBucket(f"There is no bucket {bucket.name}.")

@@ -3,13 +3,12 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from objects_app.errors import InvalidArgument, NotVersioned
-from objects_app.models import Bucket
+from objects_app.errors import InvalidArgument
 from objects_app.names import after_prefix, prefix_end
 from objects_app.queries import history, reads
 from objects_app.queries.reads import View
 from objects_app.queries.rows import BucketRow, ListedEntry, Scope, Span
-from objects_app.services import cursors
+from objects_app.services import buckets, cursors
 
 PAGE_MAX = 1000
 _FIRST_BATCH = 128
@@ -52,11 +51,11 @@ def list_bucket(
     `limit` (1 to 1000) counts objects and prefixes. The cursor names a key, not a row,
     so it survives inserts and deletes. `at` lists the bucket as it was at that moment;
     such a page may have fewer entries, even none, and a cursor all the same. Raises
-    InvalidArgument for a foreign cursor, NotVersioned for a moment in a bucket that
-    has no versions.
+    InvalidArgument for a foreign cursor, NotVersioned for a moment before
+    there were versions.
     """
-    if at is not None and bucket.versioning == Bucket.Versioning.OFF:
-        raise NotVersioned(bucket.name)
+    if at is not None:
+        buckets.require_past(bucket=bucket, moment=at)
     if cursor is not None:
         place = _place(cursor)
         if place.bucket != bucket.name:

@@ -125,10 +125,10 @@ def complete_upload(
 ) -> CompletedUpload:
     """Make the listed parts, in that order, the latest version of the upload's key.
 
-    Parts that are not listed are dropped. Raises InvalidArgument for no or too many
-    parts, InvalidPartOrder, InvalidPart, PartTooSmall, BodyTooLarge, QuotaExceeded,
-    PreconditionFailed, NoSuchUpload, UploadCompleted, NoSuchBucket, BytesMissing,
-    StorageBusy; in each case the upload and the key are what they were.
+    Parts after the last one listed are dropped. Raises InvalidArgument for no or too
+    many parts, InvalidPartOrder, InvalidPart, PartTooSmall, BodyTooLarge,
+    QuotaExceeded, PreconditionFailed, NoSuchUpload, UploadCompleted, NoSuchBucket,
+    BytesMissing, StorageBusy; in each case the upload and the key are what they were.
     """
     _require_order(listed)
     uploads.require_unfinished(upload)
@@ -205,10 +205,10 @@ def _require_order(listed: Sequence[Listed]) -> None:
     previous = 0
     for part in listed:
         require_number(part.number)
-        if part.number <= previous:
+        if part.number != previous + 1:
             raise InvalidPartOrder(
-                f"Part {part.number} is listed after part {previous}: list each part "
-                "once, by number."
+                f"Part {part.number} is listed after part {previous}: list every part "
+                "once, from 1 on, without a gap."
             )
         previous = part.number
 

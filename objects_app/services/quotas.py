@@ -91,7 +91,7 @@ def refusal(*, bucket: str, exceeded: Exceeded) -> QuotaExceeded:
         else "The owner's buckets hold"
     )
     return QuotaExceeded(
-        f"{whose} {exceeded.used} of {exceeded.quota} {exceeded.unit}, and this upload "
+        f"{whose} {exceeded.used} of {exceeded.quota} {exceeded.unit}, and this "
         f"would add {exceeded.adds}: delete objects, or have the quota raised."
     )
 

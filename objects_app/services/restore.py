@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from objects_app.errors import FutureMoment, NotVersioned
-from objects_app.models import Bucket, JournalEntry
+from objects_app.errors import FutureMoment
+from objects_app.models import JournalEntry
 from objects_app.queries import history, sql
 from objects_app.queries.changes import Change, Mark
 from objects_app.queries.history import Compared
@@ -87,8 +87,7 @@ def restore(*, bucket: BucketRow, prefix: str, moment: datetime, by: Actor) -> O
 
 def check(*, bucket: BucketRow, moment: datetime) -> None:
     """Raise NotVersioned or FutureMoment where there is no past to go back to."""
-    if bucket.versioning == Bucket.Versioning.OFF:
-        raise NotVersioned(bucket.name)
+    buckets.require_past(bucket=bucket, moment=moment)
     if moment > sql.clock():
         raise FutureMoment("That moment is yet to come: name one that has passed.")
 
@@ -147,7 +146,7 @@ def _removal(bucket: BucketRow, key: Compared, moment: datetime) -> Change:
         what=None,
         detail=f"as of {moment.isoformat(timespec='microseconds')}",
     )
-    return removal._replace(only=key.now)
+    return removal._replace(only=key.now, keeps_null=True)
 
 
 def _summed(chunks: Iterator[Chunk] | list[Chunk]) -> Outcome:

@@ -166,28 +166,28 @@ GET /jobs/none                401  404j 404j 404j 404j 404j 404j 404j 404j
 DELETE /jobs/none             401  404j 404j 404j 404j 404j 404j 403  404j
 GET /versions                 400  400  400  400  400  400  400  400  400
 GET /versions?bucket=photos   401  404  200  404  200  200  200  404  200
-- public                      200  200  200  200  200  200  200  404  200
+- public                      401  403  200  403  200  200  200  404  200
 GET /versions?bucket=photos&prefix=in/
                               401  404  200  200  200  200  200  200  200
-- public                      200  200  200  200  200  200  200  200  200
+- public                      401  403  200  200  200  200  200  200  200
 GET /objects?bucket=photos&prefix=in/&at=2026-01-01T00:00:00Z
                               401  404  409v 409v 409v 409v 409v 409v 409v
-- public                      409v 409v 409v 409v 409v 409v 409v 409v 409v
+- public                      401  403  409v 409v 409v 409v 409v 409v 409v
 GET /buckets/photos/objects/in/a?version=null
                               401  404  200  200  200  200  200  200  200
-- public                      200  200  200  200  200  200  200  200  200
+- public                      401  403  200  200  200  200  200  200  200
 GET /buckets/photos/objects/out/b?version=null
                               401  404  200  404  200  200  200  404  200
-- public                      200  200  200  200  200  200  200  404  200
+- public                      401  403  200  403  200  200  200  404  200
 GET /buckets/photos/objects/in/a?version=none
                               401  404  404v 404v 404v 404v 404v 404v 404v
-- public                      404v 404v 404v 404v 404v 404v 404v 404v 404v
+- public                      401  403  404v 404v 404v 404v 404v 404v 404v
 GET /buckets/photos/objects/in/a?at=2026-01-01T00:00:00Z
                               401  404  409v 409v 409v 409v 409v 409v 409v
-- public                      409v 409v 409v 409v 409v 409v 409v 409v 409v
+- public                      401  403  409v 409v 409v 409v 409v 409v 409v
 GET /buckets/photos/objects/out/b?at=2026-01-01T00:00:00Z
                               401  404  409v 404  409v 409v 409v 404  409v
-- public                      409v 409v 409v 409v 409v 409v 409v 404  409v
+- public                      401  403  409v 403  409v 409v 409v 404  409v
 DELETE /buckets/photos/objects/in/a?version=null
                               401  404  403  403  200  200  200  403  200
 - public                      401  403  403  403  200  200  200  403  200

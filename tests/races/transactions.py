@@ -26,7 +26,7 @@ from tests.races.states import (
 
 def bucket(versioning: str) -> BucketRow:
     """Return the bucket as somebody knows it."""
-    return BucketRow(1, BUCKET, None, "private", versioning, NOW)
+    return BucketRow(1, BUCKET, None, "private", versioning, NOW, NOW)
 
 
 class Transaction(Actor):

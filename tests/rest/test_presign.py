@@ -26,7 +26,7 @@ from tests.access.people import (
     with_token,
 )
 from tests.client import Answer, DataPlane
-from tests.histories import passed_moment
+from tests.histories import LONG_AGO, passed_moment
 from tests.rest.problem import assert_problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("nothing_for_anybody")]
@@ -119,7 +119,7 @@ def test_a_put_stores_and_a_delete_removes(signer: Signer) -> None:
 
 
 def test_a_url_may_be_for_an_older_version(signer: Signer) -> None:
-    Bucket.objects.update(versioning="enabled")
+    Bucket.objects.update(versioning="enabled", versioned_since=LONG_AGO)
     for key in ("a", "X-Store-a/../b"):  # as its own parameters begin
         signer.use(signer.target(key, method="PUT"), "PUT", b"old")
         old = signer.use(signer.target(key, method="HEAD"), "HEAD")

@@ -20,7 +20,7 @@ __all__ = ["versioned"]
 
 
 def restore(data_plane: DataPlane, **members: Any) -> Answer:
-    body = json.dumps(members).encode()
+    body = json.dumps({"prefix": "", **members}).encode()
     return data_plane.request("POST", f"{BUCKET}/restore", body=body)
 
 

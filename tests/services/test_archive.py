@@ -26,7 +26,7 @@ from objects_app.services import buckets
 from objects_app.services.archive import Archive, archive, rows_of
 from objects_app.services.archive_entries import Entries, file_name
 from tests.blobs.bodies import digest, open_descriptors, random_body
-from tests.histories import passed_moment
+from tests.histories import LONG_AGO, passed_moment
 from tests.races.threads import race
 from tests.services.store import Store
 from tests.stored import lose
@@ -221,7 +221,9 @@ def test_what_is_overwritten_or_deleted_meanwhile_is_there_as_it_was(
 
 def test_an_archive_of_a_moment_has_what_was_there_then(store: Store) -> None:
     bucket = store.bucket()
-    Bucket.objects.filter(pk=bucket.id).update(versioning=Bucket.Versioning.ENABLED)
+    Bucket.objects.filter(pk=bucket.id).update(
+        versioning=Bucket.Versioning.ENABLED, versioned_since=LONG_AGO
+    )
     bucket = buckets.again(bucket)
     for key, body in (("a", b"old"), ("b", b"gone")):
         store.put(key, body, bucket=bucket)

@@ -11,7 +11,6 @@ from pytest_django import Settings
 
 from objects_app.errors import (
     BodyTooLarge,
-    BucketNotEmpty,
     BytesMissing,
     InvalidArgument,
     InvalidPart,
@@ -122,20 +121,22 @@ def test_what_was_said_at_the_beginning_is_the_objects(upload: Upload) -> None:
     assert (row.metadata, row.tags) == ({"who": "me"}, {"project": "x"})
 
 
-def test_numbers_may_have_gaps_as_in_s3(store: Store, upload: Upload) -> None:
-    put(upload, 10_000, b"last")
-    put(upload, 7, b"first")
+@pytest.mark.parametrize("numbers", [(2,), (1, 3)])
+def test_a_list_with_a_gap_is_refused(upload: Upload, numbers: tuple[int, ...]) -> None:
+    for number in (1, 2, 3):
+        put(upload, number, b"content")
+    chosen = [part for part in listed(upload) if part.number in numbers]
 
-    complete(upload)
-
-    assert store.read() == b"firstlast"
+    assert "without a gap" in refused(InvalidPartOrder, upload, chosen)
 
 
-def test_a_part_that_is_not_listed_is_dropped(store: Store, upload: Upload) -> None:
+def test_parts_after_the_last_one_listed_are_dropped(
+    store: Store, upload: Upload
+) -> None:
     put(upload, 1, b"first")
-    put(upload, 2, b"not wanted")
-    put(upload, 3, b"last")
-    chosen = [part for part in listed(upload) if part.number != 2]
+    put(upload, 2, b"last")
+    put(upload, 4, b"not wanted")
+    chosen = [part for part in listed(upload) if part.number < 3]
 
     complete(upload, chosen)
 
@@ -464,11 +465,15 @@ def test_a_part_whose_bytes_are_gone_is_not_made_an_object(
     assert store.read() == b"content"
 
 
-def test_a_bucket_with_an_unfinished_upload_is_not_empty(
+def test_an_unfinished_upload_goes_with_its_bucket(
     store: Store, upload: Upload
 ) -> None:
-    with pytest.raises(BucketNotEmpty):
-        buckets.delete_bucket(bucket=store.bucket(), by=ACTOR)
+    put(upload, 1, b"content")
+
+    buckets.delete_bucket(bucket=store.bucket(), by=ACTOR)
+
+    assert not Upload.objects.exists()
+    assert not UploadPart.objects.exists()
 
 
 def test_a_completed_upload_does_not_keep_its_bucket(

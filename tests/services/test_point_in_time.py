@@ -11,7 +11,7 @@ from objects_app.models import Bucket
 from objects_app.queries import reads
 from objects_app.queries.rows import BucketRow
 from objects_app.services import listing
-from tests.histories import hour, make_history
+from tests.histories import LONG_AGO, hour, make_history
 
 pytestmark = pytest.mark.django_db
 
@@ -28,7 +28,9 @@ def row(name: str = "test") -> BucketRow:
 
 
 def make_bucket(past: Past, name: str = "test") -> BucketRow:
-    bucket = Bucket.objects.create(name=name, versioning="enabled")
+    bucket = Bucket.objects.create(
+        name=name, versioning="enabled", versioned_since=LONG_AGO
+    )
     for key, versions in past.items():
         markers = [n for n, (_, marker) in enumerate(versions) if marker]
         make_history(bucket, key, [time for time, _ in versions], markers=markers)

@@ -8,8 +8,8 @@ from objects_app.errors import FutureMoment, NotVersioned, QuotaExceeded
 from objects_app.models import Bucket, JournalEntry, Segment, StoredObject
 from objects_app.queries import reads, sql, upkeep
 from objects_app.queries.rows import BucketRow, Totals
-from objects_app.services import listing, restore
-from tests.histories import passed_moment
+from objects_app.services import buckets, listing, restore
+from tests.histories import LONG_AGO, passed_moment
 from tests.services.store import ACTOR, Store
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,9 @@ def bucket(store: Store) -> BucketRow:
 
 def in_mode(store: Store, versioning: str) -> BucketRow:
     row = store.bucket()
-    Bucket.objects.filter(pk=row.id).update(versioning=versioning)
+    Bucket.objects.filter(pk=row.id).update(
+        versioning=versioning, versioned_since=LONG_AGO
+    )
     return store.bucket()
 
 
@@ -179,15 +181,22 @@ def test_an_object_of_segments_comes_back_with_them(
     assert latest.segments.count() == 2
 
 
-def test_suspended_versioning_restores_into_the_null_version(store: Store) -> None:
-    bucket = in_mode(store, "enabled")
-    store.put("a", b"1", bucket=bucket)
-    moment = passed_moment()
-    store.put("a", b"2", bucket=bucket)
+def test_a_restore_is_undone_by_another_while_versions_are_suspended(
+    store: Store,
+) -> None:
+    in_mode(store, "enabled")
     suspended = in_mode(store, "suspended")
-    go_back(suspended, moment)
-    assert StoredObject.objects.get(is_latest=True).version_id == "null"
+    store.put("a", b"1", bucket=suspended)
+    before = passed_moment()
+    store.put("b", b"2", bucket=suspended)
+    after = passed_moment()
+
+    go_back(suspended, before)
     assert contents(store, suspended) == {"a": b"1"}
+    go_back(suspended, after)
+
+    assert contents(store, suspended) == {"a": b"1", "b": b"2"}
+    assert StoredObject.objects.filter(version_id="null").count() == 2
 
 
 def test_a_moment_before_everything_leaves_nothing_to_see(
@@ -210,11 +219,25 @@ def test_the_future_is_refused(store: Store, bucket: BucketRow) -> None:
 
 
 def test_a_bucket_without_versions_is_refused(store: Store) -> None:
-    bucket = in_mode(store, "off")
+    bucket = store.bucket()
     store.put(bucket=bucket)
     moment = passed_moment()
     with pytest.raises(NotVersioned):
         go_back(bucket, moment)
+
+
+def test_a_moment_before_there_were_versions_is_refused(store: Store) -> None:
+    store.put("a", b"1")
+    moment = passed_moment()
+    store.put("a", b"2")
+    changed = buckets.change_bucket(
+        bucket=store.bucket(), changes={"versioning": "enabled"}, by=ACTOR
+    )
+
+    with pytest.raises(NotVersioned, match="since"):
+        go_back(changed, moment)
+
+    assert contents(store, changed) == {"a": b"2"}
 
 
 def test_too_many_keys_for_one_transaction_change_nothing(

@@ -21,7 +21,7 @@ _OWNED = f"{_HIDDEN} access_denied"
 
 SCHEMAS: dict[str, Json] = {
     "Restore": members(
-        "at",
+        "prefix at",
         prefix=text("Of the keys to bring back; empty: all."),
         at=moment("As they were then; not in the future."),
         dry_run=flag("Only count."),
