@@ -20,6 +20,7 @@ _TAG_LIST = re.compile(rf"[ \t,]*{_TAG}(?:[ \t]*,[ \t,]*{_TAG})*[ \t,]*")
 _TAG_PARTS = re.compile(r'(W/)?"([^"]*)"')
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ANY = "*"
+_OF_WRITES = ("If-Match", "If-None-Match", "If-Unmodified-Since")
 
 
 class Outcome(Enum):
@@ -48,6 +49,17 @@ def write_preconditions(headers: Mapping[str, str]) -> Preconditions:
         if since is None
         else _EPOCH + timedelta(seconds=since),
     )
+
+
+def refuse_in_headers(headers: Mapping[str, str]) -> None:
+    """Raise InvalidArgument for conditions in the headers of a request whose target is
+    not its path: passed over, they would seem to have held."""
+    for name in _OF_WRITES:
+        if name in headers:
+            raise InvalidArgument(
+                f"{name}: this request is about objects that its body names; their "
+                "conditions go there, too, where it takes any."
+            )
 
 
 def evaluate(

@@ -5,6 +5,7 @@ from pydantic import Field
 
 from objects_app.access.principals import actor_of, principal_of
 from objects_app.errors import StoreError
+from objects_app.http.conditions import refuse_in_headers
 from objects_app.http.json_bodies import Body, read_json
 from objects_app.rest.answers import json_answer, parameters
 from objects_app.rest.operations import (
@@ -27,6 +28,7 @@ class _Batch(Body):
 
 def _post(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
+    refuse_in_headers(request.headers)
     wanted = read_json(request.META, _Batch, most_bytes=_MOST_BYTES)
     gates = Gates(principal_of(request))
     allowed = [

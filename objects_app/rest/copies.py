@@ -6,6 +6,7 @@ from pydantic import Field
 from objects_app.access.policy import Action
 from objects_app.access.principals import actor_of, principal_of
 from objects_app.errors import InvalidArgument
+from objects_app.http.conditions import refuse_in_headers
 from objects_app.http.json_bodies import Body, read_json
 from objects_app.names import check_prefix
 from objects_app.rest.answers import json_answer, parameters
@@ -82,6 +83,7 @@ def _move(request: HttpRequest) -> HttpResponseBase:
 
 def _delete(request: HttpRequest) -> HttpResponseBase:
     parameters(request)
+    refuse_in_headers(request.headers)
     wanted = read_json(request.META, _Deletion)
     prefix = check_prefix(wanted.prefix)
     bucket = Gates(principal_of(request))(wanted.bucket, prefix, Action.WRITE)
@@ -91,6 +93,7 @@ def _delete(request: HttpRequest) -> HttpResponseBase:
 def _read(request: HttpRequest) -> _Body:
     """Return the body, of one form: both places have a key, or both a prefix."""
     parameters(request)
+    refuse_in_headers(request.headers)
     wanted = read_json(request.META, _Body)
     for name in ("key", "prefix"):
         given = [

@@ -66,6 +66,10 @@ def upload_length(headers: Mapping[str, str]) -> int | None:
 
 def length_to_create(headers: Mapping[str, str]) -> int | None:
     """As `upload_length`, None only for a client that says it will tell later."""
+    if "Upload-Concat" in headers:
+        raise InvalidArgument(
+            "Upload-Concat: concatenation is not offered (Tus-Extension says what is)."
+        )
     length = upload_length(headers)
     deferred = headers.get("Upload-Defer-Length")
     if deferred not in {None, "1"} or (length is None) != (deferred == "1"):

@@ -5,7 +5,7 @@ is unpacked into. Names are made of the key below the prefix's last slash: parts
 are empty, `.` or `..` are left out, and control characters, backslashes and the colon
 of a drive become `_`. A file whose name is another's by then, or a folder others are
 in, gets ` (2)`, ` (3)` and so on before its extension; keys that are names as they are
-come first.
+come first. A part that is too long for a file is cut, before its extension, too.
 """
 
 import re
@@ -27,6 +27,9 @@ _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _DRIVE = re.compile(r"^([A-Za-z]):")
 _ODD = re.compile(rf"{_NOT_IN_NAMES.pattern}|{_DRIVE.pattern}|(?:^|/)\.{{0,2}}(?:/|\Z)")
 _LEFT_OUT = frozenset({"", ".", ".."})
+_MOST_BYTES = 255  # of a part, on the file systems there are
+_KEPT_BYTES = 240  # of one that is too long: a number may follow
+_MOST_OF_EXTENSION = 20
 _DIGEST_BYTES = 32
 _NANOSECONDS = 10**9
 
@@ -153,11 +156,23 @@ class Entries:
 
 def file_name(key: str) -> str:
     """Return a path that stays below the folder it is unpacked into; "" for none."""
-    if not _ODD.search(key):
+    if not _ODD.search(key) and len(key.encode()) <= _MOST_BYTES:
         return key
     parts = (part for part in key.split("/") if part not in _LEFT_OUT)
-    name = "/".join(_NOT_IN_NAMES.sub("_", part) for part in parts)
+    name = "/".join(_shortened(_NOT_IN_NAMES.sub("_", part)) for part in parts)
     return _DRIVE.sub(r"\1_", name)
+
+
+def _shortened(part: str) -> str:
+    if len(part.encode()) <= _MOST_BYTES:
+        return part
+    extension = PurePosixPath(part).suffix
+    if len(extension.encode()) > _MOST_OF_EXTENSION:
+        extension = ""
+    kept = part.removesuffix(extension).encode()[
+        : _KEPT_BYTES - len(extension.encode())
+    ]
+    return kept.decode(errors="ignore") + extension
 
 
 def _columns(

@@ -276,3 +276,12 @@ def test_too_many_keys_are_answered_with_a_job(
     assert data_plane.get(answer.headers["Location"]).json() == told
     assert keys(data_plane) == ["a", "old/1", "old/2"]
     assert Job.objects.count() == 1
+
+
+@pytest.mark.parametrize("path", ["/copy", "/move", "/delete", "/batch"])
+@pytest.mark.parametrize("name", ["If-Match", "If-None-Match", "If-Unmodified-Since"])
+def test_a_condition_in_the_headers_is_refused_not_passed_over(
+    data_plane: DataPlane, path: str, name: str
+) -> None:
+    answer = data_plane.request("POST", path, body=b"{}", headers={name: '"x"'})
+    assert name in assert_problem(answer, 400, "invalid_argument")["detail"]

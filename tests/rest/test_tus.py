@@ -72,6 +72,12 @@ def test_a_creation_may_carry_bytes(data_plane: DataPlane) -> None:
     assert data_plane.get(OBJECT).body == TEXT
 
 
+def test_a_part_of_a_concatenation_is_refused(data_plane: DataPlane) -> None:
+    answer = create(data_plane, 9, Upload_Concat="partial")
+    assert_problem(answer, 400, "invalid_argument")
+    assert not Upload.objects.exists()
+
+
 def test_an_upload_of_nothing_is_an_object_at_once(data_plane: DataPlane) -> None:
     path = begin(data_plane, 0)
 

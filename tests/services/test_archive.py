@@ -89,6 +89,9 @@ def opened(made: Archive) -> zipfile.ZipFile:
         ("at 12:30", "at 12:30"),
         ("a\nb\x7f\x9b", "a_b__"),
         ("//", ""),
+        ("a/" + "x" * 300 + ".tar", "a/" + "x" * 236 + ".tar"),
+        ("ü" * 200, "ü" * 120),
+        ("x" * 255, "x" * 255),
     ],
 )
 def test_a_name_is_the_key_as_far_as_a_file_can_have_it(key: str, name: str) -> None:
