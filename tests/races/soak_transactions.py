@@ -108,7 +108,8 @@ def uploader(world: World) -> Act:
             uploads.abort_upload(upload=upload)
             world.count("aborts")
             return
-        numbers = dice.sample(range(1, 4), k=dice.randint(1, 3))
+        most = dice.randint(1, 3)
+        numbers = dice.sample(range(1, most + 1), k=most)
         listed = [
             world.put_part(upload, number, dice.choice(contents)) for number in numbers
         ]

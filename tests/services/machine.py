@@ -172,7 +172,7 @@ class OneKey(RuleBasedStateMachine):
         if versioning == "off" and self.model.versioning != "off":
             refused(VersioningStays, call)
             return
-        call()
+        self.model.since = call().versioned_since
         self.model.versioning = versioning
 
     @rule(key=key_names, parts=st.lists(bodies, min_size=1, max_size=3), kind=kinds)
@@ -184,8 +184,8 @@ class OneKey(RuleBasedStateMachine):
             description=objects.Description("text/parts", {}, {"made": "of parts"}),
             by=ACTOR,
         )
-        numbered = [(10 * number, body) for number, body in enumerate(parts, 1)]
-        for number, body in [(10, b"replaced"), (15, b"not listed"), *numbered]:
+        numbered = list(enumerate(parts, 1))
+        for number, body in [(1, b"replaced"), (15, b"not listed"), *numbered]:
             multipart.put_part(
                 bucket=bucket,
                 upload=upload,

@@ -181,7 +181,7 @@ class ManyKeys(OneKey):
                 bucket=self.bucket(), prefix=prefix, moment=moment, by=ACTOR
             )
 
-        if self.model.versioning == "off":
+        if not self.model.has_past(moment):
             refused(NotVersioned, call)
             return
         outcome = call()

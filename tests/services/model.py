@@ -46,6 +46,7 @@ class Model:
 
     def __init__(self) -> None:
         self.versioning = "off"
+        self.since: datetime | None = None
         self.keys: dict[str, list[Version]] = {}
 
     def snapshot(self) -> Self:
@@ -84,14 +85,18 @@ class Model:
             modified=present.created_at if present else None,
         )
 
-    def add(self, key: str, new: Version) -> None:
+    def has_past(self, moment: datetime) -> bool:
+        """Whether there were versions then."""
+        return self.since is not None and self.since <= moment
+
+    def add(self, key: str, new: Version, *, keeps_null: bool = False) -> None:
         """Make a version, or a delete marker, the latest."""
         versions = self.keys.setdefault(key, [])
         if self.versioning == "off":
             versions.clear()
-        elif self.versioning == "suspended":
+        elif self.versioning == "suspended" and not keeps_null:
             versions[:] = [one for one in versions if one.version_id != "null"]
-        if self.versioning != "enabled":
+        if self.versioning != "enabled" and not keeps_null:
             new.version_id = "null"
         versions.append(new)
 
@@ -116,10 +121,10 @@ class Model:
         for key in [key for key in self.keys if key.startswith(prefix)]:
             now, then = self.visible(key), self.visible_at(key, moment)
             if then is not None and (now is None or not then.looks_like(now)):
-                self.add(key, then.copied())
+                self.add(key, then.copied(), keeps_null=True)
                 changed += 1
             elif then is None and now is not None:
-                self.delete(key)
+                self.add(key, Version(None), keeps_null=True)
                 changed += 1
         return changed
 

@@ -54,7 +54,7 @@ class Services(ManyKeys):
     def look_back(self, choice: int) -> None:
         moment = self.moments[choice % len(self.moments)]
         bucket = self.bucket()
-        if self.model.versioning == "off":
+        if not self.model.has_past(moment):
             refused(NotVersioned, lambda: listing.list_bucket(bucket=bucket, at=moment))
             return
         page = listing.list_bucket(bucket=bucket, at=moment)
