@@ -139,6 +139,8 @@ def restorer(world: World) -> Act:
 
     def act(dice: random.Random) -> None:
         moment = sql.clock() - LONGEST_AGO * dice.random()
+        if world.kept.versioned_since is not None:
+            moment = max(moment, world.kept.versioned_since)
         done = restore.restore(bucket=world.kept, prefix="", moment=moment, by=BY)
         world.count("restores")
         world.count("restored keys", done.restored + done.removed)
