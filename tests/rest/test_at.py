@@ -6,7 +6,7 @@ import pytest
 
 from objects_app.models import Bucket, StoredObject
 from tests.client import Answer, DataPlane
-from tests.histories import hour, make_history, passed_moment
+from tests.histories import LONG_AGO, hour, make_history, passed_moment
 from tests.rest.problem import assert_problem
 from tests.rest.test_versions import BUCKET, PATH, put, versioned
 
@@ -71,6 +71,7 @@ def test_head_ranges_and_conditions_are_about_what_was_there(
 def test_a_listing_is_of_the_moment_with_all_that_listings_know(
     versioned: DataPlane,
 ) -> None:
+    Bucket.objects.update(versioned_since=LONG_AGO)
     bucket = Bucket.objects.get()
     for key in ("a", "b/1", "b/2", "c", "d"):
         make_history(bucket, key, [0, 2])

@@ -33,7 +33,7 @@ def test_an_upload_that_does_not_fit_is_507_with_the_numbers(
     answer = data_plane.put("/buckets/photos/objects/b", b"more")
     told = assert_problem(answer, 507, "quota_exceeded")
     assert told["detail"].startswith(
-        "Bucket photos holds 7 of 10 bytes, and this upload would add 4"
+        "Bucket photos holds 7 of 10 bytes, and this would add 4"
     )
     assert data_plane.get("/buckets/photos/objects/b").status == 404
 

@@ -96,7 +96,7 @@ def test_one_byte_too_many_is_refused_with_the_numbers(store: Store) -> None:
     with pytest.raises(QuotaExceeded) as refusal:
         store.put("b", b"y" * 7, bucket=row)
     assert str(refusal.value) == (
-        "Bucket test holds 4 of 10 bytes, and this upload would add 7: delete objects, "
+        "Bucket test holds 4 of 10 bytes, and this would add 7: delete objects, "
         "or have the quota raised."
     )
     assert stored() == {"a": 4}

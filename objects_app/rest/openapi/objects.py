@@ -69,7 +69,8 @@ def _get(suffix: str, *named: Json) -> Json:
             304: answer("It is as the conditions say."),
             307: answer("The bytes are elsewhere.", Location="For some minutes."),
         },
-        problems=f"{_NAMED} no_such_key no_such_version delete_marker not_versioned"
+        problems=f"{_NAMED} access_denied no_such_key no_such_version delete_marker"
+        " not_versioned"
         f" future_moment precondition_failed range_not_satisfiable {_STORAGE}",
     )
 
