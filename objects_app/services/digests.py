@@ -102,7 +102,7 @@ def _digest(row: StoredObject, stop: Callable[[], bool]) -> str | None:
 
 
 def _write(row: StoredObject, digest: str) -> tuple[bool, bool]:
-    """Write the digest, if the row is still the version that was read.
+    """Write the digest, if the row still has the content that was read: the ETag says.
 
     Return whether it was, and whether the object has a blob of that whole content from
     now on: one whose bytes are there, and held against the sweep until the row refers
@@ -114,9 +114,7 @@ def _write(row: StoredObject, digest: str) -> tuple[bool, bool]:
     with transaction.atomic():
         shared = blob is not None and not sql.mark([Mark(blob.pk, digest, row.size)])
         changes = {"blob": blob} if shared else {}
-        same = StoredObject.objects.filter(
-            pk=row.pk, etag=row.etag, created_at=row.created_at, blob__isnull=True
-        )
+        same = StoredObject.objects.filter(pk=row.pk, etag=row.etag, blob__isnull=True)
         if not same.update(sha256=digest, **changes):
             return False, False
         if shared:

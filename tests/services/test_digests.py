@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 from pytest_django import Settings
 
@@ -130,6 +131,16 @@ def test_what_misses_bytes_is_skipped_until_they_are_there_again(
     store.put("c", b"second")
     assert digests.compute_digests() == Computed(objects=1)
     assert look_up("a").sha256 == digest(WHOLE)
+
+
+def test_an_object_of_a_whole_second_gets_its_digest(store: Store) -> None:
+    """Of such a time SQLite's text is another than the ORM's."""
+    upload_whole(store, "a", *BODIES)
+    with connection.cursor() as cursor:
+        moment = "2026-01-01 00:00:00.000000"
+        cursor.execute("UPDATE stored_object SET created_at = %s", [moment])
+
+    assert digests.compute_digests() == Computed(objects=1)
 
 
 def test_of_damaged_bytes_no_digest_is_written(store: Store) -> None:
