@@ -214,6 +214,15 @@ class RateLimited(StoreError):
 class PreconditionFailed(StoreError):
     """If-Match, If-None-Match or If-Unmodified-Since did not hold."""
 
+    def __init__(
+        self,
+        message: str = (
+            "The object is not in the state that the conditions ask for: "
+            "read it again and decide anew."
+        ),
+    ) -> None:
+        super().__init__(message)
+
 
 class SourceIsTarget(StoreError):
     """This would change nothing: it goes to where it is."""

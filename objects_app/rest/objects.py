@@ -135,10 +135,7 @@ def gate(
         etag=present.etag if present else None,
         modified=present.created_at if present else None,
     ):
-        raise PreconditionFailed(
-            "The object is not in the state that the conditions ask for: "
-            "read it again and decide anew."
-        )
+        raise PreconditionFailed()
     return row
 
 

@@ -56,10 +56,7 @@ def change_object(
         if row.is_delete_marker:
             raise DeleteMarker(row.version_id)
         if not conditions.hold(etag=row.etag, modified=row.created_at):
-            raise PreconditionFailed(
-                "The object is not in the state that the conditions ask for: "
-                "read it again and decide anew."
-            )
+            raise PreconditionFailed()
         wanted = rewrite(row)._asdict()
         changed = {
             name: new

@@ -74,10 +74,7 @@ def put_known(
     try:
         [done] = changes.commit(prepare=prepare, by=by)
     except changes.ChangesRefused as refused:
-        raise PreconditionFailed(
-            "The object is not in the state that the conditions ask for: "
-            "read it again and decide anew."
-        ) from refused
+        raise PreconditionFailed() from refused
     except BytesMissing as missing:
         raise _unknown() from missing
     metrics.DEDUP_HITS.inc()

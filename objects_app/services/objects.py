@@ -49,10 +49,6 @@ from objects_app.services import buckets, changes, quotas, segments
 _DELETING_WAIT_SECONDS = 5.0
 _DELETING_POLL_SECONDS = 0.05
 _ATTEMPTS = 20
-_NOT_AS_ASKED = (
-    "The object is not in the state that the conditions ask for: "
-    "read it again and decide anew."
-)
 
 
 class Description(NamedTuple):
@@ -192,7 +188,7 @@ def store_received(
         if committed.exceeded is not None:
             raise quotas.refusal(bucket=bucket.name, exceeded=committed.exceeded)
         if committed.created_at is None or committed.version_id is None:
-            raise PreconditionFailed(_NOT_AS_ASKED)
+            raise PreconditionFailed()
         if not wrote:
             metrics.DEDUP_HITS.inc()
         return StoredResult(
@@ -337,7 +333,7 @@ def delete_object(
             by=by,
         )
         if deleted is not None and not deleted.removed:
-            raise PreconditionFailed(_NOT_AS_ASKED)
+            raise PreconditionFailed()
         if deleted is not None:
             return Deletion("null", is_delete_marker=False)
 
@@ -357,7 +353,7 @@ def delete_object(
         [done] = changes.commit(prepare=prepare, by=by)
     except changes.ChangesRefused as error:
         if error.failures[0] is Failure.PRECONDITION:
-            raise PreconditionFailed(_NOT_AS_ASKED) from error
+            raise PreconditionFailed() from error
         raise _no_such_key(bucket) from error
     return Deletion(done.version_id, done.is_delete_marker)
 

@@ -306,7 +306,4 @@ def _named_twice(place: _Place, *numbers: int) -> KeyNamedTwice:
 def _refusal(target: Target, failure: Failure) -> StoreError:
     if failure is Failure.NO_SUCH_KEY:
         return NoSuchKey(f"There is no such object in bucket {target.bucket.name}.")
-    return PreconditionFailed(
-        "The object is not in the state that the conditions ask for: "
-        "read it again and decide anew."
-    )
+    return PreconditionFailed()
