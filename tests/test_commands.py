@@ -104,6 +104,7 @@ def test_recounted_totals_are_the_rows(data_plane: DataPlane) -> None:
     assert (totals["objects"], totals["bytes"]) == (1, 5)
 
 
+@pytest.mark.alone
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("everybody_may_write")
 def test_folding_says_how_many_rows_it_folded(data_plane: DataPlane) -> None:
