@@ -8,7 +8,8 @@ from objects_app.http.moments import read_moment
 from objects_app.http.paths import query
 from objects_app.names import check_prefix
 from objects_app.queries import globs
-from objects_app.queries.search import Order, SortKey, Wanted
+from objects_app.queries.search import Order, SortKey
+from objects_app.queries.search_conditions import Wanted
 
 LIMIT_MAX = 1000
 LIMIT_DEFAULT = 100

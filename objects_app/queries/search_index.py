@@ -10,14 +10,18 @@ from django.db import connection
 from objects_app.queries import run
 from objects_app.queries.search_postgresql import fold
 
-NAMES = ("search_keys", "search_tags", "search_metadata")
-
-_LIVE = "is_latest AND NOT is_delete_marker"
-_COLUMNS = {
-    "search_keys": "{key} gin_trgm_ops",
-    "search_tags": "tags jsonb_path_ops",
-    "search_metadata": "metadata jsonb_path_ops",
+_INDEXES = {
+    "search_keys": "USING gin (({key}) gin_trgm_ops)",
+    "search_tags": "USING gin (tags jsonb_path_ops)",
+    "search_metadata": "USING gin (metadata jsonb_path_ops)",
+    "search_sizes": "(bucket_id, size, key)",
+    "search_times": "(bucket_id, created_at, key)",
 }
+NAMES = tuple(_INDEXES)
+
+# So the planner knows how many keys hold a text that one of a few hundred keys holds.
+_STATISTICS = "search_statistics"
+_STATISTICS_TARGET = 300
 
 
 class Progress(NamedTuple):
@@ -57,10 +61,10 @@ def create_extension() -> None:
 
 def create(name: str) -> None:
     """Build one index; writers go on meanwhile. Outside of any transaction."""
-    columns = _COLUMNS[name].format(key=fold("key"))
+    columns = _INDEXES[name].format(key=fold("key"))
     _execute(
-        f"CREATE INDEX CONCURRENTLY {name} ON stored_object USING gin ({columns})"
-        f" WHERE {_LIVE}"
+        f"CREATE INDEX CONCURRENTLY {name} ON stored_object {columns}"
+        " WHERE is_latest AND NOT is_delete_marker"
     )
 
 
@@ -70,8 +74,18 @@ def drop(name: str) -> None:
 
 
 def analyze() -> None:
-    """Let the planner know what the new index has."""
+    """Let the planner know what the keys hold; from then on it keeps up by itself."""
+    _execute(
+        f"CREATE STATISTICS IF NOT EXISTS {_STATISTICS} ON ({fold('key')})"
+        " FROM stored_object"
+    )
+    _execute(f"ALTER STATISTICS {_STATISTICS} SET STATISTICS {_STATISTICS_TARGET}")
     _execute("ANALYZE stored_object")
+
+
+def forget() -> None:
+    """Drop what `analyze` made, if it is there."""
+    _execute(f"DROP STATISTICS IF EXISTS {_STATISTICS}")
 
 
 def _execute(statement: str) -> None:

@@ -17,41 +17,38 @@ LOOKS_THROUGH_ALL = False
 
 TYPE = 'lower(o.content_type COLLATE "C")'
 
+BUCKET = 'reach.bucket COLLATE "C"'
+
 # One constant bucket, or many, as a table that a hash join can use.
-ONE_REACH = (
+_ONE_REACH = (
     "(SELECT %(bucket_id)s::bigint AS bucket_id, %(bucket)s::text AS bucket,"
     " %(start)s::text AS start, %(until)s::text AS until) AS reach"
 )
-MANY_REACHES = (
-    "unnest(%(bucket_ids)s::bigint[], %(buckets)s::text[], %(starts)s::text[],"
-    " %(untils)s::text[]) AS reach(bucket_id, bucket, start, until)"
+_MANY_REACHES = (
+    "unnest(%(bucket_id)s::bigint[], %(bucket)s::text[], %(start)s::text[],"
+    " %(until)s::text[]) AS reach(bucket_id, bucket, start, until)"
 )
-BUCKET = 'reach.bucket COLLATE "C"'
+_REACH = ("bucket_id", "bucket", "start", "until")
 
 
 def fold(text: str) -> str:
     """Return the text without its case, by Unicode's rules where the server has them.
 
-    Upper case: unlike lower case, it depends on no neighbours (the Greek sigma).
+    Upper case: unlike lower case, it depends on no neighbours (the Greek sigma). Texts
+    of ASCII, most of them, are folded by the quickest way there is.
     """
-    return f'upper({text} COLLATE pg_catalog."{_collation()}")'
+    return (
+        f"CASE WHEN octet_length({text}) = length({text})"
+        f' THEN upper({text} COLLATE "C") COLLATE "C"'
+        f' ELSE upper({text} COLLATE pg_catalog."{_collation()}") COLLATE "C" END'
+    )
 
 
 def contains(key: str, name: str) -> str:
     """Return the condition that a key holds the text of a parameter (see `holding`).
 
-    Keys of ASCII, most of them, are folded by the quickest way there is.
+    The index has `fold` of the keys (see search_index), and the planner its statistics.
     """
-    wanted = fold(f"%({name})s::text")
-    return (
-        f"CASE WHEN octet_length({key}) = length({key})"
-        f' THEN (upper({key} COLLATE "C") COLLATE "C") LIKE ({wanted} COLLATE "C")'
-        f" ELSE {fold(key)} LIKE {wanted} END"
-    )
-
-
-def contains_by_index(key: str, name: str) -> str:
-    """Return the same as the index has it (see search_index)."""
     return f"{fold(key)} LIKE {fold(f'%({name})s::text')}"
 
 
@@ -83,12 +80,21 @@ def moment(when: datetime) -> datetime:
     return when
 
 
-def many_reaches(reaches: Sequence[tuple[int, str, str, str]]) -> dict[str, Any]:
-    """Return the parameters of MANY_REACHES."""
-    ids, buckets, starts, untils = (
-        list(column) for column in zip(*reaches, strict=True)
-    )
-    return {"bucket_ids": ids, "buckets": buckets, "starts": starts, "untils": untils}
+def reaches(rows: Sequence[tuple[int, str, str, str]]) -> tuple[str, dict[str, Any]]:
+    """Return parts of buckets, from a key until another, as a table `reach`.
+
+    Beside it, its parameters.
+    """
+    if len(rows) == 1:
+        return _ONE_REACH, dict(zip(_REACH, rows[0], strict=True))
+    columns = map(list, zip(*rows, strict=True))
+    return _MANY_REACHES, dict(zip(_REACH, columns, strict=True))
+
+
+def expected_rows(statement: str, parameters: Mapping[str, Any]) -> int:
+    """Return how many rows the planner expects of a statement."""
+    [plan] = run.one(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+    return int(plan[0]["Plan"]["Plan Rows"])
 
 
 def rely_on_indexes(yes: bool) -> None:
@@ -106,13 +112,15 @@ def rely_on_indexes(yes: bool) -> None:
 def limited(seconds: float) -> Iterator[None]:
     """Let each statement take that long at most. Raises TimeoutError.
 
-    Plans go by the values: what a LIKE finds is anything between nothing and all.
+    Plans go by the values: what a LIKE finds is anything between nothing and all. None
+    takes so long that compiling it would pay.
     """
     try:
         with transaction.atomic():
             run.one(
                 "SELECT set_config('statement_timeout', %(milliseconds)s, true),"
-                " set_config('plan_cache_mode', 'force_custom_plan', true)",
+                " set_config('plan_cache_mode', 'force_custom_plan', true),"
+                " set_config('jit', 'off', true)",
                 {"milliseconds": str(int(seconds * 1000))},
             )
             yield

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,27 +15,13 @@ from objects_app.queries.globs import Glob
 LOOKS_THROUGH_ALL = True
 
 TYPE = "lower(o.content_type)"
-MANY_REACHES = (
-    "(SELECT json_extract(value, '$[0]') AS bucket_id,"
-    " json_extract(value, '$[1]') AS bucket, json_extract(value, '$[2]') AS start,"
-    " json_extract(value, '$[3]') AS until FROM json_each(%(reaches)s)) AS reach"
-)
-BUCKET = "reach.bucket"
 
 _STEPS_BETWEEN_LOOKS = 1_000
-
-
-def fold(text: str) -> str:
-    """See search_postgresql.fold."""
-    return f"fold({text})"
 
 
 def contains(key: str, name: str) -> str:
     """See search_postgresql.contains."""
     return f"instr(fold({key}), fold(%({name})s)) > 0"
-
-
-contains_by_index = contains
 
 
 def holding(text: str) -> str:
@@ -68,11 +54,6 @@ def has_entries(
 def moment(when: datetime) -> str:
     """See search_postgresql.moment."""
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def many_reaches(reaches: Sequence[tuple[int, str, str, str]]) -> dict[str, Any]:
-    """See search_postgresql.many_reaches."""
-    return {"reaches": json.dumps(reaches, ensure_ascii=False)}
 
 
 @contextmanager

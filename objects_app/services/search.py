@@ -1,9 +1,9 @@
 """Finding objects by what their keys and descriptions hold, page by page."""
 
 import hashlib
+import time
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
 from typing import NamedTuple
 
 from django.conf import settings
@@ -12,13 +12,14 @@ from objects_app.errors import InvalidArgument, SearchTooBroad
 from objects_app.names import prefix_end
 from objects_app.queries import reads, search
 from objects_app.queries.rows import BucketRow, Scope, Span
-from objects_app.queries.search import Found, Order, Place, Reach, Wanted
+from objects_app.queries.search import Found, Order, Place, Reach, Search
+from objects_app.queries.search_conditions import Wanted
 from objects_app.services import cursors
 
 LONGEST_SECONDS = 5.0
-_FIRST_LOOK_KEYS = 5_000
-_SECOND_LOOK_KEYS = 50_000
-_FEW = 5_000
+_FIRST_LOOK_KEYS = 20_000
+_MANY = 20_000
+_MOST_WALKS = 100
 _NO_SIZE = 2**63
 
 
@@ -78,9 +79,11 @@ def find(
     after = _read_cursor(cursor, name, order) if cursor is not None else None
     if wanted.glob is not None:
         reaches = _narrowed(reaches, wanted.glob.literals()[0])
+    if order.by == "key":
+        reaches = _behind(reaches, after, order)
     try:
         with search.limited(LONGEST_SECONDS):
-            found = _find(wanted, reaches, order, after, limit + 1)
+            found = _find(Search(wanted, reaches, order, after, limit + 1))
     except TimeoutError:
         raise SearchTooBroad(
             f"This search takes more than {LONGEST_SECONDS:.0f} s: name a bucket, a "
@@ -91,50 +94,33 @@ def find(
     return Page(found[:limit], _cursor(name, order, found[limit - 1]))
 
 
-def _find(
-    wanted: Wanted,
-    reaches: list[Reach],
-    order: Order,
-    after: Place | None,
-    limit: int,
-) -> list[Found]:
-    if not reaches:
+def _find(asked: Search) -> list[Found]:
+    """Look through some keys, then go the better way for what is expected."""
+    if not asked.reaches:
         return []
-    if order.by == "key":
-        found = _find_by_key(wanted, reaches, order, after, limit)
+    found = search.look_through(asked, most=_FIRST_LOOK_KEYS)
+    if found is not None:
+        return found
+    many = search.expected(asked.wanted) > _MANY
+    if settings.SEARCH_INDEX and asked.wanted.is_indexed and not many:
+        found = search.sort_out(asked, most=2 * _MANY)
         if found is not None:
             return found
-    return search.sorted_out(
-        wanted=wanted, reaches=reaches, order=order, after=after, limit=limit
-    )
+        many = True
+    has_order = asked.order.by == "key" or settings.SEARCH_INDEX
+    if many and has_order and len(asked.reaches) <= _MOST_WALKS:
+        return _walk(asked)
+    return search.sort_out(asked, most=None) or []
 
 
-def _find_by_key(
-    wanted: Wanted,
-    reaches: list[Reach],
-    order: Order,
-    after: Place | None,
-    limit: int,
-) -> list[Found] | None:
-    """Look through some keys, then into the index, then through some more keys."""
-    by_key = partial(
-        search.by_key,
-        wanted=wanted,
-        reaches=_behind(reaches, after, order),
-        descending=order.descending,
-        limit=limit,
-    )
-    found = by_key(most=_FIRST_LOOK_KEYS)
-    if found is None and settings.SEARCH_INDEX and wanted.is_indexed:
-        found = search.few_by_index(
-            wanted=wanted,
-            reaches=reaches,
-            descending=order.descending,
-            after=after,
-            limit=limit,
-            most=_FEW,
-        )
-    return by_key(most=_SECOND_LOOK_KEYS) if found is None else found
+def _walk(asked: Search) -> list[Found]:
+    deadline = time.monotonic() + LONGEST_SECONDS
+    found: list[Found] = []
+    for page in search.walk(asked):
+        found = page
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return found
 
 
 def _both(one: str, other: str) -> str | None:

@@ -53,6 +53,7 @@ def drop() -> list[str]:
     there = [name for name in NAMES if name in search_index.states()]
     for name in there:
         search_index.drop(name)
+    search_index.forget()
     return there
 
 

@@ -7,7 +7,8 @@ import pytest
 from objects_app.errors import InvalidArgument, InvalidKey
 from objects_app.http.searches import read_search
 from objects_app.queries import globs
-from objects_app.queries.search import Order, Wanted
+from objects_app.queries.search import Order
+from objects_app.queries.search_conditions import Wanted
 
 
 def test_an_empty_query_asks_for_everything_by_key() -> None:

@@ -15,7 +15,8 @@ from objects_app.errors import InvalidArgument, SearchTooBroad
 from objects_app.models import Blob, Bucket, Grant, Role, StoredObject
 from objects_app.queries import globs
 from objects_app.queries.rows import Scope
-from objects_app.queries.search import Order, Wanted
+from objects_app.queries.search import Order
+from objects_app.queries.search_conditions import Wanted
 from objects_app.services import cursors, search
 
 pytestmark = pytest.mark.django_db
@@ -109,15 +110,23 @@ def _insert_what_is_not_found(bucket: Bucket, key: str, blob: Blob) -> None:
         StoredObject.objects.create(**fields, version_id="2", is_delete_marker=True)
 
 
-@pytest.fixture(params=["looking through keys", "by the index", "sorting"])
+@pytest.fixture(
+    params=[
+        "looking through",
+        pytest.param("walking", marks=pytest.mark.postgresql_only),
+        pytest.param("by the index", marks=pytest.mark.postgresql_only),
+        pytest.param("sorting out", marks=pytest.mark.postgresql_only),
+    ]
+)
 def way(
     request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> str:
-    """Each way there is to find things by key; SQLite knows one."""
-    settings.SEARCH_INDEX = request.param == "by the index"
-    if request.param != "looking through keys":
+    """Each way there is to find things; SQLite knows one."""
+    settings.SEARCH_INDEX = request.param in {"walking", "by the index"}
+    if request.param != "looking through":
         monkeypatch.setattr(search, "_FIRST_LOOK_KEYS", 1)
-        monkeypatch.setattr(search, "_SECOND_LOOK_KEYS", 2)
+    if request.param == "walking":
+        monkeypatch.setattr(search, "_MANY", -1)
     return str(request.param)
 
 

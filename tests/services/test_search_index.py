@@ -10,7 +10,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from pytest_django import Settings
 
+from objects_app.models import Bucket, StoredObject
+from objects_app.queries import search
 from objects_app.queries import search_index as indexes
+from objects_app.queries.search_conditions import Wanted
 from objects_app.services import search_index
 from tests.services.store import Store
 
@@ -95,6 +98,14 @@ class TestOnPostgreSQL:
         builder.join(30)
         assert told[0].phase.startswith("waiting")
         assert indexes.states() == dict.fromkeys(NAMES, True)
+
+    def test_the_planner_knows_how_many_keys_hold_a_text(self, store: Store) -> None:
+        bucket = Bucket.objects.get(pk=store.bucket().id)
+        keys = [f"{n}/{'Invoice' if n % 4 == 0 else 'note'}" for n in range(2000)]
+        rows = [StoredObject(bucket=bucket, key=k, size=1, etag="e") for k in keys]
+        StoredObject.objects.bulk_create(rows, batch_size=500)
+        run()
+        assert 250 < search.expected(Wanted(text="invoice")) < 750
 
     def test_checks_say_when_setting_and_index_differ(self, settings: Settings) -> None:
         assert found() == set()
