@@ -32,6 +32,13 @@ _COLUMNS = f"o.key, {reads.listed('o')}, o.metadata, o.tags"
 # What things cost, in keys looked through: another statement, and a look at a row.
 _KEYS_FOR_A_REACH = 1_000
 _KEYS_FOR_A_ROW = 16
+# What would fetch all that match before the first, or all that do not along with them.
+_NOT_IN_ORDER = (
+    "enable_bitmapscan",
+    "enable_sort",
+    "enable_mergejoin",
+    "enable_hashjoin",
+)
 
 
 class Reach(NamedTuple):
@@ -110,78 +117,104 @@ def look_through(search: Search, *, most: int) -> list[Found] | None:
     more than the key makes each as dear as several. SQLite looks through all.
     """
     page = _Page(search)
+    by_key = search.order.by == "key"
     left = most // _KEYS_FOR_A_ROW if page.asked.of_row else most
     for reach in search.reaches:
         keys, values = _by_key(reach, search.order)
         if not syntax.LOOKS_THROUGH_ALL:
             keys += " LIMIT %(most)s"
             values["most"] = left
-        page.add(reach, keys, values, value=f"o.{search.order.by}")
-        if page.is_complete:
-            break
-        if syntax.LOOKS_THROUGH_ALL:
-            continue
-        [seen] = run.one(f"SELECT count(*) FROM ({keys}) keys", values)
-        left -= max(seen, _KEYS_FOR_A_REACH)
-        if left <= 0:
-            return None
+        if by_key:
+            page.add(reach, keys, values, value="w.key")
+            if page.is_complete:
+                break
+        if not syntax.LOOKS_THROUGH_ALL:
+            [seen] = run.one(f"SELECT count(*) FROM ({keys}) keys", values)
+            left -= max(seen, _KEYS_FOR_A_REACH)
+            if left <= 0:
+                return None
+        if not by_key:
+            page.add(reach, keys, values, value=f"o.{search.order.by}")
     return page.found
 
 
 def walk(search: Search) -> Iterator[list[Found]]:
     """Yield the same, and less of it before: once for each reach. PostgreSQL only."""
     page = _Page(search)
-    for reach in search.reaches:
-        if search.order.by == "key":
-            keys, values = _by_key(reach, search.order)
-        else:
-            keys, values = page.in_order(reach)
-        page.add(reach, keys, values, value="w.value")
-        yield page.found
-        if page.is_complete:
-            return
+    with search_postgresql.without(*_NOT_IN_ORDER):
+        for reach in search.reaches:
+            if search.order.by == "key":
+                keys, values = _by_key(reach, search.order)
+            else:
+                keys, values = page.in_order(reach)
+            page.add(reach, keys, values, value="w.value")
+            yield page.found
+            if page.is_complete:
+                return
 
 
-def sort_out(search: Search, *, most: int | None) -> list[Found] | None:
-    """Return the same from all that match. PostgreSQL only.
+def by_index(search: Search, *, most: int) -> list[Found] | None:
+    """Return the same from what an index finds. PostgreSQL only.
 
-    None: they are more than `most`. With it an index is to find them.
+    None: more than `most` match, in the bucket if there is one reach, or in the store.
+    All are found at once: a loop over reaches would ask the index again for each.
     """
-    wanted, reaches, order, after, limit = search
-    asked = conditions(wanted, "o.key")
+    asked = conditions(search.wanted, "o.key")
     where = [*asked.of_key, *asked.of_row, _LIVE.format("o")]
-    columns = ["bucket", "key"] if order.by == "key" else ["value", "bucket", "key"]
-    names = {
-        "bucket": search_postgresql.BUCKET,
-        "key": "o.key",
-        "value": f"o.{order.by}",
-    }
+    if len(search.reaches) == 1:
+        where += ["o.bucket_id = %(bucket_id)s", "o.key >= %(start)s"]
+        where += ["o.key < %(until)s"]
+    matching = (
+        "(SELECT few.*, count(*) OVER () AS total FROM (SELECT o.id, o.bucket_id,"
+        " o.key, o.size, o.created_at FROM stored_object o"
+        f" WHERE {' AND '.join(where)} LIMIT %(enough)s) few)"
+    )
+    with search_postgresql.without("enable_seqscan"):
+        rows = _sorted(search, matching, {**asked.values, "enough": most + 1})
+    if rows and rows[0][-1] > most:
+        return None
+    return [_found(row[0], row[1:-1]) for row in rows]
+
+
+def sort_out(search: Search) -> list[Found]:
+    """Return the same from all that match. PostgreSQL only."""
+    asked = conditions(search.wanted, "o.key")
+    where = [*asked.of_key, *asked.of_row, _LIVE.format("o")]
+    matching = (
+        f"(SELECT o.*, 0 AS total FROM stored_object o WHERE {' AND '.join(where)})"
+    )
+    rows = _sorted(search, matching, asked.values)
+    return [_found(row[0], row[1:-1]) for row in rows]
+
+
+def _sorted(
+    search: Search, matching: str, values: dict[str, Any]
+) -> list[tuple[Any, ...]]:
+    """Return the first of the rows that are within the reaches, and their `total`."""
+    _, reaches, order, after, limit = search
+    value = f"o.{order.by}"
+    names = {"value": value, "bucket": search_postgresql.BUCKET, "key": "o.key"}
+    columns = list(names)[1:] if order.by == "key" else list(names)
+    behind = "true"
     if after is not None:
         left = ", ".join(names[column] for column in columns)
         right = ", ".join(f"%(at_{column})s" for column in columns)
-        where.append(f"({left}) {'<' if order.descending else '>'} ({right})")
-    table, values = search_postgresql.reaches(
+        behind = f"({left}) {'<' if order.descending else '>'} ({right})"
+        values = values | _place("at", after)
+    table, values_of_reaches = search_postgresql.reaches(
         [(r.bucket_id, r.bucket, r.span.after, _end(r.span)) for r in reaches]
     )
-    values |= {**asked.values, **_place(after), "limit": limit}
-    values["enough"] = None if most is None else most + 1
-    search_postgresql.rely_on_indexes(most is not None)
-    rows = run.rows(
-        f"SELECT first.bucket, {_COLUMNS}, first.total FROM (SELECT matching.*,"
-        " count(*) OVER () AS total FROM (SELECT o.id, "
-        f"{', '.join(f'{name} AS {column}' for column, name in names.items())}"
-        f" FROM {table} JOIN stored_object o ON o.bucket_id = reach.bucket_id"
-        " AND o.key >= reach.start AND o.key < reach.until"
-        f" WHERE {' AND '.join(where)} LIMIT %(enough)s) matching"
-        f" ORDER BY {order.by_all(*columns)} LIMIT %(limit)s) first"
+    # OFFSET 0: else the order of an index would be followed until a page is full.
+    return run.rows(
+        f"SELECT first.bucket, {_COLUMNS}, first.total FROM (SELECT * FROM (SELECT"
+        f" o.id, o.total, {', '.join(f'{names[c]} AS {c}' for c in columns)}"
+        f" FROM {table} JOIN {matching} o ON o.bucket_id = reach.bucket_id"
+        f" AND o.key >= reach.start AND o.key < reach.until WHERE {behind} OFFSET 0)"
+        f" found ORDER BY {order.by_all(*columns)} LIMIT %(limit)s) first"
         " JOIN stored_object o ON o.id = first.id"
         f" ORDER BY {order.by_all(*(f'first.{column}' for column in columns))}",
-        values,
+        {**values, **values_of_reaches, "limit": limit},
     )
-    search_postgresql.rely_on_indexes(False)
-    if most is not None and rows and rows[0][-1] > most:
-        return None
-    return [_found(row[0], row[1:-1]) for row in rows]
 
 
 class _Page:
@@ -237,20 +270,28 @@ class _Page:
         before what is the last on this page now."""
         if self._order.by == "key":
             return [], {}
-        than = "<" if self._order.descending else ">"
-        bounds, values = [], _place(self._after)
-        if (after := self._after) is not None:
-            if reach.bucket == after.bucket:
-                bounds.append(f"({value}, {key}) {than} (%(at_value)s, %(at_key)s)")
-            else:
-                follows = (reach.bucket > after.bucket) is not self._order.descending
-                than_value = f"{than}=" if follows else than
-                bounds.append(f"{value} {than_value} %(at_value)s")
+        behind, before = ("<", ">") if self._order.descending else (">", "<")
+        bounds: list[str] = []
+        values: dict[str, Any] = {}
+        if self._after is not None:
+            bounds.append(_than(behind, self._after, reach, (value, key), "at"))
+            values |= _place("at", self._after)
         if len(self.found) == self._limit:
-            last = getattr(self.found[-1].entry, self._order.by)
-            bounds.append(f"%(last)s {than}= {value}")
-            values["last"] = parameter(last)
+            last = Place(*self._order.place(self.found[-1]))
+            bounds.append(_than(before, last, reach, (value, key), "last"))
+            values |= _place("last", last)
         return bounds, values
+
+
+def _than(
+    than: str, place: Place, reach: Reach, columns: tuple[str, str], name: str
+) -> str:
+    """Return that a row of the reach comes before or behind a place, by value."""
+    value, key = columns
+    if reach.bucket == place.bucket:
+        return f"({value}, {key}) {than} (%({name}_value)s, %({name}_key)s)"
+    is_so = reach.bucket > place.bucket if than == ">" else reach.bucket < place.bucket
+    return f"{value} {than}{'=' if is_so else ''} %({name}_value)s"
 
 
 def _by_key(reach: Reach, order: Order) -> tuple[str, dict[str, Any]]:
@@ -263,11 +304,12 @@ def _by_key(reach: Reach, order: Order) -> tuple[str, dict[str, Any]]:
     return text, {**values, "bucket_id": reach.bucket_id}
 
 
-def _place(place: Place | None) -> dict[str, Any]:
-    if place is None:
-        return {}
-    value = parameter(place.value)
-    return {"at_value": value, "at_bucket": place.bucket, "at_key": place.key}
+def _place(name: str, place: Place) -> dict[str, Any]:
+    return {
+        f"{name}_value": parameter(place.value),
+        f"{name}_bucket": place.bucket,
+        f"{name}_key": place.key,
+    }
 
 
 def _within(key: str, span: Span) -> tuple[str, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """How PostgreSQL says what a search needs, and the indexes that make it quick."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
@@ -97,15 +97,16 @@ def expected_rows(statement: str, parameters: Mapping[str, Any]) -> int:
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
-def rely_on_indexes(yes: bool) -> None:
-    """Let the planner look through a table only where no index can help, or freely.
+@contextmanager
+def without(*settings: str) -> Iterator[None]:
+    """Let the planner do without some ways, such as `enable_sort`, if there are others.
 
-    Until the transaction's end. It would take the beginning of the table for enough.
+    In a transaction. Its costs are of a disk where all is far from the rest, and the
+    beginning of a table is enough for it.
     """
-    run.one(
-        "SELECT set_config('enable_seqscan', %(value)s, true)",
-        {"value": "off" if yes else "on"},
-    )
+    _switch(settings, "off")
+    yield
+    _switch(settings, "on")
 
 
 @contextmanager
@@ -128,6 +129,11 @@ def limited(seconds: float) -> Iterator[None]:
         if isinstance(error.__cause__, QueryCanceled):
             raise TimeoutError from error
         raise
+
+
+def _switch(settings: Iterable[str], value: str) -> None:
+    switched = (f"set_config('{name}', %(value)s, true)" for name in settings)
+    run.one(f"SELECT {', '.join(switched)}", {"value": value})
 
 
 @cache

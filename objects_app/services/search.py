@@ -17,8 +17,8 @@ from objects_app.queries.search_conditions import Wanted
 from objects_app.services import cursors
 
 LONGEST_SECONDS = 5.0
-_FIRST_LOOK_KEYS = 20_000
-_MANY = 20_000
+_FIRST_LOOK_KEYS = 10_000
+_MANY = 30_000
 _MOST_WALKS = 100
 _NO_SIZE = 2**63
 
@@ -79,7 +79,9 @@ def find(
     after = _read_cursor(cursor, name, order) if cursor is not None else None
     if wanted.glob is not None:
         reaches = _narrowed(reaches, wanted.glob.literals()[0])
-    if order.by == "key":
+    if order.descending:
+        reaches = reaches[::-1]
+    if order.by == "key" and after is not None:
         reaches = _behind(reaches, after, order)
     try:
         with search.limited(LONGEST_SECONDS):
@@ -103,14 +105,14 @@ def _find(asked: Search) -> list[Found]:
         return found
     many = search.expected(asked.wanted) > _MANY
     if settings.SEARCH_INDEX and asked.wanted.is_indexed and not many:
-        found = search.sort_out(asked, most=2 * _MANY)
+        found = search.by_index(asked, most=2 * _MANY)
         if found is not None:
             return found
         many = True
     has_order = asked.order.by == "key" or settings.SEARCH_INDEX
     if many and has_order and len(asked.reaches) <= _MOST_WALKS:
         return _walk(asked)
-    return search.sort_out(asked, most=None) or []
+    return search.sort_out(asked)
 
 
 def _walk(asked: Search) -> list[Found]:
@@ -152,12 +154,8 @@ def _narrowed(reaches: Iterable[Reach], prefix: str) -> list[Reach]:
     return narrowed
 
 
-def _behind(reaches: list[Reach], after: Place | None, order: Order) -> list[Reach]:
-    """Return what follows a place in the order of keys, in that order."""
-    if order.descending:
-        reaches = reaches[::-1]
-    if after is None:
-        return reaches
+def _behind(reaches: list[Reach], after: Place, order: Order) -> list[Reach]:
+    """Return what follows a place in the order of keys."""
     following = []
     for reach in reaches:
         span = reach.span
