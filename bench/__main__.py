@@ -27,6 +27,12 @@ from tests.servers.s3 import seaweedfs, weed
 FAMILIES = (small, access, large, parts, listing, memory, search)
 SETUPS = ("sqlite+files", "postgresql+files", "postgresql+s3")
 NAMES = [name for family in FAMILIES for name in family.NAMES]
+_TOLD_OF_POSTGRESQL = (
+    "server_version",
+    "fsync",
+    "synchronous_commit",
+    "shared_buffers",
+)
 LATEST = BASE_DIR / "bench" / "results" / "latest.json"
 
 
@@ -102,11 +108,11 @@ def _describe(setup: Setup) -> str:
         return f"SQLite {sqlite3.sqlite_version} (WAL, synchronous FULL)"
     with psycopg.connect(setup.database_url) as connection:
         cursor = connection.cursor(row_factory=scalar_row)
-        version, *durable = (
-            cursor.execute(f"SHOW {name}").fetchone()
-            for name in ("server_version", "fsync", "synchronous_commit")
+        version, *settings = (
+            cursor.execute(f"SHOW {name}").fetchone() for name in _TOLD_OF_POSTGRESQL
         )
-    return f"PostgreSQL {version} (fsync {durable[0]}, synchronous_commit {durable[1]})"
+    told = zip(_TOLD_OF_POSTGRESQL[1:], settings, strict=True)
+    return f"PostgreSQL {version} ({', '.join(f'{n} {value}' for n, value in told)})"
 
 
 def _measure(
