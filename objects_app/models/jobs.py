@@ -13,7 +13,8 @@ class Job(models.Model):
 
     `after` is the last key done, written in the transaction that did it: whoever goes
     on after a crash begins there. `actor` is who asked (queries.rows.Actor as a list):
-    what it may was decided then.
+    what it may was decided then. Of a failed one `problem` says why; `error` is the
+    class among `errors`, or "" if nobody foresaw it.
     """
 
     class Kind(models.TextChoices):
@@ -46,6 +47,7 @@ class Job(models.Model):
     keys_total = models.BigIntegerField(default=0)
     keys_done = models.BigIntegerField(default=0)
     problem = models.TextField(default="")
+    error = models.CharField(max_length=64, default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     started_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)

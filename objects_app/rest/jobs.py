@@ -9,6 +9,7 @@ from objects_app.access import own
 from objects_app.access.principals import principal_of
 from objects_app.errors import InvalidArgument
 from objects_app.http.paths import raw_path
+from objects_app.rest import problems
 from objects_app.rest.answers import json_answer, parameters, timestamp
 from objects_app.rest.routing import by_method
 from objects_app.services import jobs
@@ -73,7 +74,7 @@ def _answer(row: JobRow) -> dict[str, Any]:
         "from": {"bucket": given["bucket"], "prefix": given["prefix"]},
         "keys_total": row.keys_total,
         "keys_done": row.keys_done,
-        "problem": row.problem or None,
+        "problem": _problem(row) if row.problem else None,
         "created_at": timestamp(row.created_at),
         "started_at": row.started_at and timestamp(row.started_at),
         "finished_at": row.finished_at and timestamp(row.finished_at),
@@ -83,6 +84,10 @@ def _answer(row: JobRow) -> dict[str, Any]:
     if given["at"]:
         told["at"] = timestamp(datetime.fromisoformat(given["at"]))
     return told
+
+
+def _problem(row: JobRow) -> dict[str, str]:
+    return {"code": problems.code_of(row.error), "detail": row.problem}
 
 
 job_list = by_method(GET=_list, HEAD=_list)

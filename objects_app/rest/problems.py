@@ -115,6 +115,7 @@ DATABASE_UNAVAILABLE = Problem(503, "database_unavailable", "Database unavailabl
 INTERNAL_ERROR = Problem(500, "internal_error", "Internal error")
 
 
+_CODES = {error.__name__: problem.code for error, problem in TABLE.items()}
 _CLIENTS_OWN = errors.TooManyUploads | errors.QuotaExceeded
 
 
@@ -151,6 +152,11 @@ def response(request: HttpRequest, error: Exception) -> HttpResponse:
     if isinstance(error, errors.NoSuchKey) and error.marker is not None:
         _name_marker(answer, error.marker)
     return answer
+
+
+def code_of(name: str) -> str:
+    """Return the code of the error whose class has this name."""
+    return _CODES.get(name, INTERNAL_ERROR.code)
 
 
 def problem_response(

@@ -65,7 +65,11 @@ class Whose(NamedTuple):
 
 
 class JobRow(NamedTuple):
-    """A job as its maker sees it; `position` is for `list_jobs`."""
+    """A job as its maker sees it; `position` is for `list_jobs`.
+
+    Of one that failed, `problem` is what was raised, and `error` its class among
+    `errors` ("": it was none of these).
+    """
 
     job_id: str
     kind: str
@@ -74,6 +78,7 @@ class JobRow(NamedTuple):
     keys_total: int
     keys_done: int
     problem: str
+    error: str
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -224,10 +229,10 @@ def _attempt(job: Job) -> int | None:
     except _Overtaken:
         return None
     except StoreError as error:
-        _finish(job, Job.State.FAILED, problem=str(error))
+        _fail(job, str(error), error=type(error).__name__)
     except Error:
         logger.exception("job %s failed", job.job_id)
-        _finish(job, Job.State.FAILED, problem="The server could not do this: its log")
+        _fail(job, "The server could not do this; its log says why.")
     return 0
 
 
@@ -321,9 +326,13 @@ PLANNERS: dict[str, Planner] = {
 }
 
 
-def _finish(job: Job, state: str, *, problem: str = "") -> None:
+def _fail(job: Job, problem: str, *, error: str = "") -> None:
+    _finish(job, Job.State.FAILED, problem=problem, error=error)
+
+
+def _finish(job: Job, state: str, **told: str) -> None:
     running = Job.objects.filter(pk=job.pk, state__in=_UNFINISHED)
-    running.update(state=state, problem=problem, finished_at=Now())
+    running.update(state=state, finished_at=Now(), **told)
 
 
 def _visible(whose: Whose) -> QuerySet[Job]:
@@ -344,6 +353,7 @@ def _row(job: Job) -> JobRow:
         keys_total=job.keys_total,
         keys_done=job.keys_done,
         problem=job.problem,
+        error=job.error,
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,

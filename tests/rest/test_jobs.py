@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import DataError
 
 from objects_app.models import Bucket, Job, Role
 from objects_app.services import jobs, prefixes
@@ -54,6 +55,35 @@ def test_a_job_tells_how_far_it_is(data_plane: DataPlane) -> None:
     told = data_plane.get(path).json()
     assert (told["state"], told["keys_done"], told["problem"]) == ("done", 3, None)
     assert told["created_at"] <= told["started_at"] <= told["finished_at"]
+
+
+def test_a_failed_job_tells_why_with_the_code_that_a_request_would_get(
+    data_plane: DataPlane,
+) -> None:
+    path = f"/jobs/{make(data_plane)}"
+    Bucket.objects.update(name="another")
+    jobs.run_next(stop=lambda: False)
+    told = data_plane.get(path).json()
+    assert (told["state"], told["problem"]) == (
+        "failed",
+        {"code": "no_such_bucket", "detail": "Bucket test was deleted meanwhile."},
+    )
+
+
+def test_a_job_that_fails_unexpectedly_is_an_internal_error(
+    data_plane: DataPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/jobs/{make(data_plane)}"
+
+    def fail(*_: object) -> None:
+        raise DataError("out of range")
+
+    monkeypatch.setattr(jobs, "_run", fail)
+    jobs.run_next(stop=lambda: False)
+    told = data_plane.get(path).json()
+    assert told["state"] == "failed"
+    assert told["problem"]["code"] == "internal_error"
+    assert "out of range" not in told["problem"]["detail"]
 
 
 def test_a_job_is_cancelled_with_delete(data_plane: DataPlane) -> None:

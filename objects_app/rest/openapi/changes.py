@@ -128,7 +128,12 @@ SCHEMAS: dict[str, Json] = {
         to=members("*", bucket=text(), prefix=text()),
         keys_total=number("As counted when it was made."),
         keys_done=number(),
-        problem=or_null(text("Why it failed.")),
+        problem=or_null(
+            {
+                **members("*", code=text(), detail=text()),
+                "description": "Why it failed, in a Problem's words.",
+            }
+        ),
         created_at=moment(),
         started_at=or_null(moment()),
         finished_at=or_null(moment()),
