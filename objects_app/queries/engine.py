@@ -9,7 +9,7 @@ the beginning.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from objects_app.queries.changes import (
     Rewrite,
 )
 from objects_app.queries.plans import Again, Plan, Row, aware, new_version_id, plan
-from objects_app.queries.rows import Actor, Room
+from objects_app.queries.rows import Actor, Room, Totals
 from objects_app.queries.statements import Flavour, statements
 
 Key = tuple[int, str]
@@ -225,21 +225,28 @@ class Engine:
 
     def _exceeded(self, planned: Sequence[_Planned]) -> Refused | None:
         limited = {c.bucket_id: c.bucket_name for c, _ in planned if c.limited}
-        for bucket_id, name in limited.items():
-            of_bucket = [p for c, p in planned if c.bucket_id == bucket_id]
-            found = run.row(
-                f"WITH {quotas.room(self._flavour.unfolded())} SELECT * FROM room",
-                {"bucket_id": bucket_id, "key": "", "version_id": ""},
-            )
-            if found is None:
-                raise Again
-            exceeded = Room._make(found).exceeded_by(
-                adds_bytes=sum(p.bytes_delta for p in of_bucket),
-                adds_objects=sum(p.objects_delta for p in of_bucket),
+        rooms = {id_: self._room(id_) for id_ in limited}
+        owners = {id_: owner_id for id_, (owner_id, _) in rooms.items()}
+        for bucket_id, (owner_id, room) in rooms.items():
+            owned = {id_ for id_, other_id in owners.items() if other_id == owner_id}
+            exceeded = room.exceeded_by(
+                adds=_added(planned, {bucket_id}), owner_adds=_added(planned, owned)
             )
             if exceeded:
-                return Refused(exceeded=(name, exceeded))
+                return Refused(exceeded=(limited[bucket_id], exceeded))
         return None
+
+    def _room(self, bucket_id: int) -> tuple[int | None, Room]:
+        """Return a bucket's owner and the room there. Raises Again if it is gone."""
+        found = run.row(
+            f"WITH {quotas.room(self._flavour.unfolded())} SELECT b.owner_id, room.*"
+            " FROM room JOIN bucket b ON b.id = %(bucket_id)s",
+            {"bucket_id": bucket_id, "key": "", "version_id": ""},
+        )
+        if found is None:
+            raise Again
+        owner_id, *room = found
+        return owner_id, Room._make(room)
 
     def _write(self, planned: Sequence[_Planned], by: Actor) -> None:
         """Write the rows in an order in which no unique index is in the way, and in
@@ -349,6 +356,14 @@ class Engine:
 
 
 _MARKER = Content(None, "", 0, "", "", {}, {}, {})
+
+
+def _added(planned: Sequence[_Planned], bucket_ids: Set[int]) -> Totals:
+    plans = [p for change, p in planned if change.bucket_id in bucket_ids]
+    return Totals(
+        objects=sum(p.objects_delta for p in plans),
+        bytes=sum(p.bytes_delta for p in plans),
+    )
 
 
 def _gap(bucket_id: int, key: str, start: datetime, end: datetime) -> dict[str, Any]:

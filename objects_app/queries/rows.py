@@ -201,6 +201,13 @@ class Exceeded(NamedTuple):
     quota: int
 
 
+class Totals(NamedTuple):
+    """Objects and bytes: those of a bucket, exact, or what changes add."""
+
+    objects: int
+    bytes: int
+
+
 class Room(NamedTuple):
     """What a bucket and its owner use and may (None: any amount), at one moment.
 
@@ -219,26 +226,39 @@ class Room(NamedTuple):
 
     def exceeded(self, *, size: int) -> Exceeded | None:
         """Return the first limit that an upload of that size would exceed."""
-        return self.exceeded_by(
-            adds_bytes=size - (self.present_size or 0),
-            adds_objects=1 if self.present_size is None else 0,
+        adds = Totals(
+            objects=1 if self.present_size is None else 0,
+            bytes=size - (self.present_size or 0),
         )
+        return self.exceeded_by(adds=adds, owner_adds=adds)
 
-    def exceeded_by(self, *, adds_bytes: int, adds_objects: int) -> Exceeded | None:
-        """Return the first limit that a change would exceed.
+    def exceeded_by(self, *, adds: Totals, owner_adds: Totals) -> Exceeded | None:
+        """Return the first limit that changes would exceed: what they add to this
+        bucket, and to all its owner's.
 
         What shrinks or keeps the usage exceeds none, even where too much is used.
         """
-        adds: dict[Unit, int] = {"bytes": adds_bytes, "objects": adds_objects}
-        limits: tuple[tuple[Whose, Unit, int, int | None], ...] = (
-            ("bucket", "bytes", self.used_bytes, self.quota_bytes),
-            ("bucket", "objects", self.used_objects, self.quota_objects),
-            ("owner", "bytes", self.owner_bytes, self.owner_quota_bytes),
-            ("owner", "objects", self.owner_objects, self.owner_quota_objects),
+        limits: tuple[tuple[Whose, Unit, int, int, int | None], ...] = (
+            ("bucket", "bytes", self.used_bytes, adds.bytes, self.quota_bytes),
+            ("bucket", "objects", self.used_objects, adds.objects, self.quota_objects),
+            (
+                "owner",
+                "bytes",
+                self.owner_bytes,
+                owner_adds.bytes,
+                self.owner_quota_bytes,
+            ),
+            (
+                "owner",
+                "objects",
+                self.owner_objects,
+                owner_adds.objects,
+                self.owner_quota_objects,
+            ),
         )
-        for whose, unit, used, quota in limits:
-            if quota is not None and 0 < adds[unit] > quota - used:
-                return Exceeded(whose, unit, used, adds[unit], quota)
+        for whose, unit, used, added, quota in limits:
+            if quota is not None and 0 < added > quota - used:
+                return Exceeded(whose, unit, used, added, quota)
         return None
 
 
@@ -282,13 +302,6 @@ class Marked(NamedTuple):
     sha256: str
     size: int
     deleting_since: Moment
-
-
-class Totals(NamedTuple):
-    """Objects and bytes of one bucket, exact."""
-
-    objects: int
-    bytes: int
 
 
 class Scope(NamedTuple):

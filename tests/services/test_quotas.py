@@ -18,8 +18,16 @@ from objects_app.errors import (
 from objects_app.models import Allowance, Blob, Bucket, JournalEntry, StoredObject
 from objects_app.queries import reads, sql
 from objects_app.queries.rows import BucketRow, Preconditions, Scope
-from objects_app.services import buckets, journal, objects, quotas, sweep
+from objects_app.services import (
+    buckets,
+    journal,
+    objects,
+    operations,
+    quotas,
+    sweep,
+)
 from objects_app.services.buckets import NewBucket
+from objects_app.services.operations import Copy, Move, Operation, Source, Target
 from tests.services.store import ACTOR, Store
 
 pytestmark = pytest.mark.django_db
@@ -184,6 +192,58 @@ def test_the_stricter_of_both_quotas_counts(store: Store, alice: User) -> None:
     buckets.change_bucket(bucket=row, changes={"quota_bytes": 10}, by=ACTOR)
     with pytest.raises(QuotaExceeded, match="Bucket hers holds 0 of 10 bytes"):
         store.put("a", b"x" * 11, bucket=find("hers"))
+
+
+@pytest.fixture
+def filled(store: Store, alice: User, bob: User) -> None:
+    """Six bytes in `one`, which is alice's as `two` is; `other` is bob's."""
+    for name, owner in (("one", alice), ("two", alice), ("other", bob)):
+        store.bucket(name, owner=owner)
+    store.put("a", b"x" * 6, bucket=find("one"))
+
+
+def copies(*targets: tuple[str, str]) -> list[Operation]:
+    return [
+        Copy(Source(find("one"), "a"), Target(find(bucket), key))
+        for bucket, key in targets
+    ]
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        ({"bytes_quota": 17}, "6 of 17 bytes, and this would add 12"),
+        ({"objects_quota": 2}, "1 of 2 objects, and this would add 2"),
+    ],
+)
+def test_what_a_batch_adds_to_several_buckets_counts_together_for_their_owner(
+    alice: User, limits: dict[str, int], told: str
+) -> None:
+    allow(alice, **limits)
+    with pytest.raises(QuotaExceeded, match=f"The owner's buckets hold {told}"):
+        operations.perform(operations=copies(("one", "b"), ("two", "b")), by=ACTOR)
+    assert stored() == {"a": 6}
+
+
+@pytest.mark.usefixtures("filled")
+def test_what_moves_between_the_buckets_of_an_owner_takes_no_more_room(
+    alice: User,
+) -> None:
+    allow(alice, bytes_quota=6, objects_quota=1)
+    move = Move(Source(find("one"), "a"), Target(find("two"), "b"))
+    operations.perform(operations=[move], by=ACTOR)
+    assert stored() == {"b": 6}
+
+
+@pytest.mark.usefixtures("filled")
+def test_what_a_batch_adds_to_the_buckets_of_others_is_theirs(
+    alice: User, bob: User
+) -> None:
+    allow(alice, bytes_quota=12)
+    allow(bob, bytes_quota=6)
+    operations.perform(operations=copies(("two", "b"), ("other", "c")), by=ACTOR)
+    assert stored() == {"a": 6, "b": 6, "c": 6}
 
 
 @pytest.mark.usefixtures("no_look_before")
