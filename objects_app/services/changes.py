@@ -2,8 +2,11 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+
+from django.db import transaction
 
 from objects_app import metrics
 from objects_app.blobs.backend import backend
@@ -28,6 +31,7 @@ from objects_app.queries.rows import (
 from objects_app.services import quotas
 
 _ATTEMPTS = 20
+_LOST_BEFORE_LOCKS = 3
 _FIRST_WAIT_SECONDS = 0.001
 _LONGEST_WAIT_SECONDS = 0.1
 
@@ -43,24 +47,33 @@ class ChangesRefused(Exception):
 
 
 def commit(
-    *, prepare: Prepare, by: Actor, first: Callable[[], object] = lambda: None
+    *,
+    prepare: Prepare,
+    by: Actor,
+    first: Callable[[], object] = lambda: None,
+    only_reads: bool = False,
 ) -> list[Changed]:
     """Make the changes that `prepare` returns in one transaction; no bytes are moved.
 
     `prepare` reads what they are made from, and is called anew whenever somebody was
     faster: let it look buckets up again (`buckets.again`). `first` runs within the
-    transaction, before the rest. Raises ChangesRefused, QuotaExceeded, BytesMissing,
-    StorageUnavailable, StorageBusy, and what the two functions raise; in each case
-    nothing was written.
+    transaction, before the rest. `only_reads`: all that `prepare` does is to read rows,
+    so it may be called within a transaction. Raises ChangesRefused, QuotaExceeded,
+    BytesMissing, StorageUnavailable, StorageBusy, and what the two functions raise; in
+    each case nothing was written.
     """
     seen: dict[int, Mark] = {}
+    locked_first: list[tuple[int, str]] = []
     for attempt in range(_ATTEMPTS):
-        changes, marks = prepare()
-        held = {mark.id: mark for mark in marks} | seen
-        done = sql.apply(changes=changes, marks=list(held.values()), by=by, first=first)
+        with _locked(locked_first):
+            changes, marks = prepare()
+            held = list(({mark.id: mark for mark in marks} | seen).values())
+            done = sql.apply(changes=changes, marks=held, by=by, first=first)
         if done is None:
             metrics.LOST_RACES.labels("changes").inc()
             seen = {}
+            if only_reads and attempt + 1 >= _LOST_BEFORE_LOCKS:
+                locked_first = [(change.bucket_id, change.key) for change in changes]
             _step_aside(attempt)
         elif isinstance(done, list):
             return done
@@ -121,6 +134,22 @@ def copy_of(row: ObjectRow) -> tuple[Content, list[Mark]]:
         segments_of=source,
     )
     return content, marks
+
+
+@contextmanager
+def _locked(keys: Sequence[tuple[int, str]]) -> Iterator[None]:
+    """Keep other transactions of many keys off these until the end, if there are any.
+
+    Two that move one key away while it is made again would else wait for each other
+    only after they have read, and the second has read what is gone. Who writes the key
+    alone waits for nobody, and may still be faster on PostgreSQL.
+    """
+    if not keys:
+        yield
+        return
+    with transaction.atomic():
+        sql.lock_keys(keys)
+        yield
 
 
 def _step_aside(attempt: int) -> None:

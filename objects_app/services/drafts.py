@@ -144,7 +144,7 @@ def commit(
 ) -> list[Changed]:
     """Write what `draw` puts into a draft, in one transaction; see `changes.commit`.
 
-    It is called again, with a new draft, when somebody was faster.
+    It is called again, with a new draft, when somebody was faster: it only reads.
     """
     drafts: list[Draft] = []
 
@@ -157,4 +157,4 @@ def commit(
         drafts[0].require_as_read()
         first()
 
-    return changes.commit(prepare=prepare, by=by, first=begin)
+    return changes.commit(prepare=prepare, by=by, first=begin, only_reads=True)

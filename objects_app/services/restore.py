@@ -81,7 +81,7 @@ def restore(*, bucket: BucketRow, prefix: str, moment: datetime, by: Actor) -> O
                 raise TooManyKeys
         return wanted, [mark for chunk in chunks for mark in chunk.marks]
 
-    changes.commit(prepare=prepare, by=by)
+    changes.commit(prepare=prepare, by=by, only_reads=True)
     return _summed(chunks)
 
 
