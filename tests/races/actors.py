@@ -14,7 +14,7 @@ from objects_app.queries import reads, sql
 from objects_app.queries.rows import ANYTHING, BlobState, Claim, NewObject
 from objects_app.services import objects
 from tests.blobs.memory import MemoryBackend
-from tests.races.laboratory import BUCKET, BY, TRUST_SECONDS, Laboratory, claimed_at
+from tests.races.laboratory import BY, TRUST_SECONDS, Laboratory
 from tests.races.states import (
     CONTENTS,
     DIGESTS,
@@ -27,6 +27,7 @@ from tests.races.states import (
     Rows,
     Violation,
 )
+from tests.races.tables import BUCKET, claimed_at
 
 
 class Local(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from objects_app.queries import holds, upkeep
 from objects_app.services import backup
 from tests.races.actors import START, Actor, Local, Step
-from tests.races.laboratory import TAKEN, Laboratory
+from tests.races.laboratory import Laboratory
 from tests.races.states import (
     BEFORE_HOLD,
     HELD,
@@ -16,6 +16,7 @@ from tests.races.states import (
     Files,
     Rows,
 )
+from tests.races.tables import TAKEN
 
 
 class Backup(Actor):

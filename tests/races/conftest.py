@@ -8,7 +8,7 @@ import pytest
 from tests.races.laboratory import Laboratory, laboratory
 from tests.races.soak_world import World, world
 
-pytest.register_assert_rewrite("tests.races.threads")
+pytest.register_assert_rewrite("tests.races.threads", "tests.races.versions")
 
 
 @pytest.fixture
@@ -32,3 +32,10 @@ def unguarded(lab: Laboratory) -> Laboratory:
         lab.raw.execute(f"DROP TRIGGER {trigger}")
     lab.raw.execute("PRAGMA foreign_keys = OFF")
     return lab
+
+
+@pytest.fixture
+def versioned(store: World) -> World:
+    """A bucket that keeps versions."""
+    store.switch("enabled")
+    return store

@@ -14,7 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
 from django.test import override_settings
 
 from objects_app import metrics
@@ -30,7 +30,6 @@ from objects_app.queries.rows import (
     ObjectRow,
     Preconditions,
     Scope,
-    Totals,
 )
 from objects_app.services import (
     backup,
@@ -45,6 +44,7 @@ from objects_app.services import (
     uploads,
     verify,
 )
+from tests.races.checks import Checks
 from tests.races.crashing import (
     Crash,
     Crashes,
@@ -63,36 +63,6 @@ READABLE = Scope.of_owner(None)
 CREATE_ONLY = Preconditions(if_none_match=("*",))
 
 
-_DANGLING = """
-SELECT r.name, coalesce(b.sha256, r.sha256),
-  CASE WHEN b.id IS NULL THEN 'gone' ELSE 'deleting' END
-FROM (
-  SELECT key AS name, blob_id, sha256 FROM stored_object WHERE blob_id IS NOT NULL
-  UNION ALL
-  SELECT o.key, s.blob_id, NULL
-  FROM segment s JOIN stored_object o ON o.id = s.object_id
-  UNION ALL
-  SELECT u.key, p.blob_id, p.sha256
-  FROM upload_part p JOIN upload u ON u.id = p.upload_id
-) r LEFT JOIN blob b ON b.id = r.blob_id AND b.sha256 = coalesce(r.sha256, b.sha256)
-WHERE b.id IS NULL OR b.deleting_since IS NOT NULL
-"""
-
-# An object without a blob of its own that is no delete marker has all its segments;
-# others have none.
-_INCOMPLETE = """
-SELECT o.key, CASE WHEN o.blob_id IS NULL THEN o.size ELSE 0 END, count(s.id),
-  coalesce(sum(s.size), 0)
-FROM stored_object o LEFT JOIN segment s ON s.object_id = o.id
-GROUP BY o.id, o.key, o.blob_id, o.size
-HAVING coalesce(sum(s.size), 0) <> CASE WHEN o.blob_id IS NULL THEN o.size ELSE 0 END
-  OR (o.blob_id IS NOT NULL AND count(s.id) > 0)
-"""
-
-
-_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-
-
 def make_contents(seed: str) -> dict[str, bytes]:
     """Return a handful of contents by digest; the last one is over 1 MiB."""
     dice = random.Random(seed)  # noqa: S311
@@ -100,10 +70,11 @@ def make_contents(seed: str) -> dict[str, bytes]:
     return {hashlib.sha256(body).hexdigest(): body for body in bodies}
 
 
-class World:
+class World(Checks):
     """One store under test, and what was seen of it. Made by `world`."""
 
     def __init__(self, root: Path, *, seed: str, crash_chance: float) -> None:
+        super().__init__()
         self.seed = seed
         self.root = root
         self.contents = make_contents(seed)
@@ -113,11 +84,8 @@ class World:
         self.refusals: tuple[type[Exception], ...] = (NoSuchKey, PreconditionFailed)
         self.stop = threading.Event()
         self.composed: dict[str, list[str]] = {}
-        self.counts: Counter[str] = Counter()
-        self.losses: list[str] = []
         self.failures: list[str] = []
         self.busy: Counter[str] = Counter()
-        self._lock = threading.Lock()
         self.bucket: BucketRow = buckets.create_bucket(
             new=buckets.NewBucket("soak", None), by=BY
         ).row
@@ -129,15 +97,14 @@ class World:
             by=BY,
         )
 
-    def count(self, what: str, amount: int = 1) -> None:
-        """Add to what the report will say."""
-        with self._lock:
-            self.counts[what] += amount
-
-    def lose(self, what: str) -> None:
-        """Note a loss: the one thing that must not be."""
-        with self._lock:
-            self.losses.append(what)
+    def switch(self, versioning: str) -> None:
+        """Change whether the bucket keeps versions, and look it up again."""
+        buckets.change_bucket(
+            bucket=buckets.again(self.bucket),
+            changes={"versioning": versioning},
+            by=BY,
+        )
+        self.bucket = buckets.again(self.bucket)
 
     def put(
         self,
@@ -271,65 +238,11 @@ class World:
                 self.lose(f"{row.key}: wrong bytes in {row.version_id}")
             return
 
-    def check_history(self, bucket_id: int, key: str) -> None:
-        """See that each version lasts until the next, and the last is the latest."""
-        rows = list(
-            StoredObject.objects.filter(bucket_id=bucket_id, key=key)
-            .order_by("created_at")
-            .values_list("created_at", "superseded_at", "is_latest")
-        )
-        following = [*(created for created, _, _ in rows), None][1:]
-        for (created, superseded, is_latest), after in zip(
-            rows, following, strict=True
-        ):
-            if superseded != after or is_latest != (after is None) or created == after:
-                self.lose(f"{key}: its versions have gaps: {rows}")
-
-    def check_references(self) -> None:
-        """See that every object's blob has its row and is not being removed.
-
-        A loss among keys that are overwritten all the time would heal before anybody
-        reads it; here it shows at the moment it is made.
-        """
-        with connection.cursor() as cursor:
-            cursor.execute(_DANGLING, [])
-            dangling = cursor.fetchall()
-            cursor.execute(_INCOMPLETE, [])
-            incomplete = cursor.fetchall()
-        self.count("references compared")
-        for key, size, number, segments in incomplete:
-            self.lose(f"{key}: {size} bytes in segments; {number} have {segments}")
-        for key, sha256, state in dangling:
-            self.lose(f"{key} refers to a blob that is {state}: {sha256}")
-
     def _is(self, found: bytes, sha256: str) -> bool:
         known = self.contents.get(sha256)
         if known is None:
             return hashlib.sha256(found).hexdigest() == sha256
         return found == known
-
-    def check_totals(self) -> None:
-        """Compare the journal's totals with COUNT and SUM at one moment."""
-        for bucket in (self.bucket, self.kept):
-            with transaction.atomic():
-                if connection.vendor == "postgresql":
-                    with connection.cursor() as cursor:
-                        cursor.execute(_ONE_MOMENT)
-                totals = reads.bucket_totals(bucket.id)
-                counted = self._counted(bucket)
-            self.count("totals compared")
-            if totals != counted:
-                self.lose(f"the journal says {totals}, the rows say {counted}")
-
-    def _counted(self, bucket: BucketRow) -> Totals:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*), coalesce(sum(size), 0) FROM stored_object"
-                " WHERE bucket_id = %s AND NOT is_delete_marker",
-                [bucket.id],
-            )
-            objects_counted, size = cursor.fetchone()
-        return Totals(int(objects_counted), int(size))
 
     def run(self, name: str, act: Callable[[random.Random], None]) -> None:
         """Act until told to stop, in a thread of its own; crash and begin again."""

@@ -9,8 +9,9 @@ from objects_app.queries.rows import Marked
 from objects_app.services import sweep
 from tests.races.actors import START, Actor, Local, Step
 from tests.races.histories import NOW
-from tests.races.laboratory import LEASE_SECONDS, Laboratory, deleting_since
+from tests.races.laboratory import LEASE_SECONDS, Laboratory
 from tests.races.states import CONTENTS, DIGESTS, HOLDER_DEAD, Effect, Files, Held, Rows
+from tests.races.tables import deleting_since
 
 
 class Sweeper(Actor):

@@ -1,20 +1,31 @@
-"""A bucket begins to keep versions while others write to it."""
+"""A bucket begins to keep versions, or ends it, while others write to it."""
 
 import threading
 from functools import partial
 from itertools import pairwise
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from objects_app.models import Bucket, StoredObject
 from objects_app.queries import postgresql_upkeep
-from objects_app.services import buckets
+from objects_app.queries.changes import Change, Mark
+from objects_app.services import buckets, changes, objects
 from tests.races.soak_world import BY, World
 from tests.races.threads import (
     JOIN_SECONDS,
+    Pausing,
     race,
     wait_until_somebody_waits_for_a_lock,
+)
+from tests.races.versions import (
+    PARTIES,
+    check_totals,
+    copied,
+    history,
+    puts,
+    putters,
+    raised,
 )
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
@@ -103,3 +114,85 @@ def test_a_writer_that_takes_too_long_is_not_waited_for(
 
     assert race(write, enable) == [None, None]
     assert Bucket.objects.get(pk=store.bucket.id).versioning == "off"
+
+
+def test_versions_switched_on_among_puts_keep_the_last_one_without_an_id(
+    store: World,
+) -> None:
+    store.put("hot", b"there before")
+    started = threading.Barrier(PARTIES + 1)
+
+    def put(number: int) -> list[objects.StoredResult]:
+        started.wait(10)
+        return puts(store, "hot", f"{number}")()
+
+    def enable() -> None:
+        started.wait(10)
+        store.switch("enabled")
+
+    results = race(*(partial(put, i) for i in range(PARTIES)), enable)
+
+    assert raised(results) == []
+    answered = [one for done in results[:-1] for one in done]
+    kept = {one.version_id for one in answered if one.version_id != "null"}
+    rows = history(store, "hot")
+    assert {row.version_id for row in rows} == {"null"} | kept
+    unversioned = [one for one in answered if one.version_id == "null"]
+    last = max((one.created_at for one in unversioned), default=rows[0].created_at)
+    assert rows[0].created_at == last
+    check_totals(store)
+
+
+@pytest.mark.postgresql_only
+def test_who_switches_versions_on_waits_for_a_batch_that_saw_them_off(
+    store: World,
+) -> None:
+    """It would overwrite in place, and what was there is gone from the past."""
+    store.put("source", b"1")
+    before = store.put("target", b"2")
+    looked = Pausing("JOIN bucket b", before=False)
+
+    def copy() -> None:
+        def prepare() -> tuple[list[Change], list[Mark]]:
+            change, marks = copied(store, "source", "target")
+            return [change], marks
+
+        with connection.execute_wrapper(looked):
+            changes.commit(prepare=prepare, by=BY)
+
+    def enable() -> None:
+        assert looked.reached.wait(10)
+        store.switch("enabled")
+
+    def watch() -> None:
+        assert looked.reached.wait(10)
+        wait_until_somebody_waits_for_a_lock()
+        looked.go_on.set()
+
+    results = race(copy, enable, watch)
+
+    assert raised(results) == []
+    assert store.bucket.versioning == "enabled"
+    [row] = history(store, "target")
+    assert row.created_at > before.created_at
+
+
+def test_suspended_and_enabled_again_among_puts_no_version_with_an_id_is_lost(
+    versioned: World,
+) -> None:
+    def toggle() -> None:
+        for mode in ("suspended", "enabled", "suspended"):
+            versioned.switch(mode)
+
+    results = race(*putters(versioned, "hot"), toggle)
+
+    assert raised(results) == []
+    answered = [one for done in results[:-1] for one in done]
+    kept = {one.version_id for one in answered if one.version_id != "null"}
+    rows = history(versioned, "hot")
+    assert {row.version_id for row in rows} - {"null"} == kept
+    unversioned = [one.created_at for one in answered if one.version_id == "null"]
+    assert [row.created_at for row in rows if row.version_id == "null"] == sorted(
+        unversioned
+    )[-1:]
+    check_totals(versioned)

@@ -11,7 +11,7 @@ from objects_app.queries.rows import BucketRow, ObjectRow
 from objects_app.services import changes
 from tests.races.actors import START, Actor, Local, Step
 from tests.races.histories import NOW, etag_of, object_id, version_id, version_time
-from tests.races.laboratory import BUCKET, BY, OTHER_TIME, Laboratory, Outcome
+from tests.races.laboratory import BY, Laboratory, Outcome
 from tests.races.states import (
     CONTENTS,
     DIGESTS,
@@ -22,6 +22,7 @@ from tests.races.states import (
     Rows,
     Version,
 )
+from tests.races.tables import BUCKET, OTHER_TIME
 
 
 def bucket(versioning: str) -> BucketRow:

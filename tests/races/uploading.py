@@ -11,7 +11,7 @@ from objects_app.services import multipart, parts, uploads
 from objects_app.services.objects import Description
 from tests.races.actors import START, Actor, Local, Put, Step
 from tests.races.histories import etag_of
-from tests.races.laboratory import BY, UPLOAD, Laboratory
+from tests.races.laboratory import BY, Laboratory
 from tests.races.states import (
     CONTENTS,
     DIGESTS,
@@ -20,6 +20,7 @@ from tests.races.states import (
     Files,
     Rows,
 )
+from tests.races.tables import UPLOAD
 from tests.races.transactions import Transaction, bucket
 
 KEY = 0  # that the upload is for
