@@ -56,11 +56,8 @@ _engine = Engine(
         lock_keys=lock_keys,
     )
 )
-
-
-def mark(marks: Sequence[Mark]) -> tuple[Mark, ...]:
-    """See Dialect.mark."""
-    return _engine.mark(marks)
+mark = _engine.mark
+delete_version = _engine.delete_version
 
 
 def apply(
@@ -79,16 +76,3 @@ def apply(
         if getattr(error.__cause__, "sqlstate", None) in {*RUN_AGAIN, _BUCKET_IS_GONE}:
             return None
         raise
-
-
-def delete_version(
-    *, bucket_id: int, bucket_name: str, key: str, version_id: str, by: Actor
-) -> bool | None:
-    """See Dialect.delete_version."""
-    return _engine.delete_version(
-        bucket_id=bucket_id,
-        bucket_name=bucket_name,
-        key=key,
-        version_id=version_id,
-        by=by,
-    )

@@ -130,11 +130,8 @@ ENGINE = Engine(
         lock_keys=lock_keys,
     )
 )
-
-
-def mark(marks: Sequence[Mark]) -> tuple[Mark, ...]:
-    """See Dialect.mark."""
-    return ENGINE.mark(marks)
+mark = ENGINE.mark
+delete_version = ENGINE.delete_version
 
 
 def apply(
@@ -149,19 +146,6 @@ def apply(
         return ENGINE.apply(changes=changes, marks=marks, by=by, first=first)
     except Again:
         return None
-
-
-def delete_version(
-    *, bucket_id: int, bucket_name: str, key: str, version_id: str, by: Actor
-) -> bool | None:
-    """See Dialect.delete_version."""
-    return ENGINE.delete_version(
-        bucket_id=bucket_id,
-        bucket_name=bucket_name,
-        key=key,
-        version_id=version_id,
-        by=by,
-    )
 
 
 def commit(
