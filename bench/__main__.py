@@ -109,10 +109,11 @@ def _describe(setup: Setup) -> str:
     with psycopg.connect(setup.database_url) as connection:
         cursor = connection.cursor(row_factory=scalar_row)
         version, *settings = (
-            cursor.execute(f"SHOW {name}").fetchone() for name in _TOLD_OF_POSTGRESQL
+            f"{name} {cursor.execute(f'SHOW {name}').fetchone()}"
+            for name in _TOLD_OF_POSTGRESQL
         )
-    told = zip(_TOLD_OF_POSTGRESQL[1:], settings, strict=True)
-    return f"PostgreSQL {version} ({', '.join(f'{n} {value}' for n, value in told)})"
+    version = version.removeprefix("server_version ")
+    return f"PostgreSQL {version} ({', '.join(settings)})"
 
 
 def _measure(

@@ -249,10 +249,10 @@ def _begin(stage: Stage) -> str:
 
 
 def _search_too_broad(stage: Stage) -> Answer:
-    def too_long(**_: object) -> None:
+    def too_long(*_: object, **__: object) -> None:
         raise TimeoutError
 
-    stage.monkeypatch.setattr(search, "sorted_out", too_long)
+    stage.monkeypatch.setattr(search, "look_through", too_long)
     stage.put()
     return stage.data_plane.get("/search?sort=size")
 
