@@ -1,24 +1,30 @@
 """What every test may use: named people and a client of the data plane."""
 
+import functools
 import gc
 import os
 import secrets
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from objects_app.blobs.backend import backend
 from tests import beside
 from tests.client import DataPlane
-from tests.servers.issuer import Provider
+from tests.emptying import emptying
+from tests.servers.issuer import Provider, new_key
 from tests.servers.s3 import find_weed, given_variables, seaweedfs
+
+gc.disable()  # while collecting: of what that makes, nothing is garbage
 
 # The same examples in each run: what fails can be seen again.
 hypothesis.register_profile(
@@ -45,6 +51,7 @@ def pytest_collection_finish() -> None:
     """What collecting has made stays: garbage is looked for without it from now on."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(
@@ -58,6 +65,18 @@ def pytest_collection_modifyitems(
     left_out = [item for item in items if any(map(item.get_closest_marker, others))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Empty it quickly after each test that commits."""
+    with django_db_blocker.unblock():
+        empty = emptying()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
+        yield
 
 
 @pytest.fixture
@@ -86,7 +105,18 @@ def data_plane() -> DataPlane:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[dict[str, str]]:
-    """The settings of a real S3 server: the run's own, or one for these tests."""
+    """The settings of a real S3 server: the run's own, or one for these tests.
+
+    Many tests make clients for it: what botocore reads for one is read once for all.
+    """
+    from botocore import session  # noqa: PLC0415 only these tests need boto3
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "create_loader", functools.cache(session.create_loader))
+        yield from _s3_variables()
+
+
+def _s3_variables() -> Iterator[dict[str, str]]:
     if given := given_variables():
         yield given
         return
@@ -147,12 +177,18 @@ def _nobody_remembered() -> None:
     oidc.forget()
 
 
+@pytest.fixture(scope="session")
+def providers_key() -> Any:
+    """The key that each test's own provider begins with: one takes long to make."""
+    return new_key()
+
+
 @pytest.fixture
-def provider(settings: Settings) -> Iterator[Provider]:
+def provider(settings: Settings, providers_key: Any) -> Iterator[Provider]:
     """An identity provider that the store is told of, and knows nothing of yet."""
     from objects_app.access import issuer  # noqa: PLC0415 Django is set up now
 
-    with Provider().running() as running:
+    with Provider(providers_key).running() as running:
         for name, value in running.settings.items():
             setattr(settings, name, value)
         settings.OIDC_AUDIENCE = settings.OIDC_CLIENT_ID

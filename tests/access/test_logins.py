@@ -202,6 +202,7 @@ def test_new_passwords_are_argon2_and_old_ones_still_work(settings: Settings) ->
     assert identify_hasher(user.password).algorithm == "argon2"
 
 
+@pytest.mark.slow
 def test_an_unknown_user_takes_as_long_as_a_wrong_password(settings: Settings) -> None:
     from objectstore.settings import PASSWORD_HASHERS  # noqa: PLC0415 the store's own
 

@@ -177,6 +177,7 @@ def _modes(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["administrator", "stranger"])
 def test_answers_are_as_they_are_described(data_plane: DataPlane, name: str) -> None:
     callers = everybody(data_plane, "public-list")

@@ -7,17 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
 import authlib.deprecate  # noqa: F401 it lets its warnings be seen; they are not ours
 import flask
 import jwt
 import requests
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from werkzeug.serving import make_server
 
 with warnings.catch_warnings():  # it uses what Authlib will drop one day
     warnings.simplefilter("ignore")
     import oidc_provider_mock
+    from authlib.jose import RSAKey
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -28,8 +31,11 @@ CLIENT_ID = "objectstore"
 class Provider:
     """The provider: its `url`, its users, its key, and how often it was asked."""
 
-    def __init__(self) -> None:
-        self._app = oidc_provider_mock.app(require_nonce=True)
+    def __init__(self, key: Any = None) -> None:
+        """Make one that signs with a `key` of `new_key`'s."""
+        given = mock.Mock(return_value=key or new_key())
+        with mock.patch.object(RSAKey, "generate_key", given):
+            self._app = oidc_provider_mock.app(require_nonce=True)
         self._app.debug = False
         self.asked: Counter[str] = Counter()
         self._server = make_server("localhost", 0, self._counted, threaded=True)
@@ -94,10 +100,10 @@ class Provider:
         )
 
     @property
-    def private_key(self) -> str:
-        """The key it signs with, PEM."""
-        pem: bytes = self._storage.jwk.as_pem(is_private=True)
-        return pem.decode()
+    def private_key(self) -> RSAPrivateKey:
+        """The key it signs with."""
+        key: RSAPrivateKey = self._storage.jwk.get_private_key()
+        return key
 
     @property
     def public_key(self) -> str:
@@ -130,6 +136,11 @@ class Provider:
         self.asked[environ["PATH_INFO"]] += 1
         answer: WSGIApplication = self._app
         return answer(environ, start_response)
+
+
+def new_key() -> Any:
+    """Return a key for a provider; to make one takes as long as some tests."""
+    return RSAKey.generate_key(is_private=True)
 
 
 def parameters(url: str) -> dict[str, str]:

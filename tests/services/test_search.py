@@ -285,6 +285,7 @@ def test_a_cursor_that_nobody_was_given_is_refused(by: str, value: str) -> None:
         find(Wanted(), by=by, cursor=forged)
 
 
+@pytest.mark.slow
 def test_a_search_that_takes_too_long_is_given_up(
     entries: list[Entry], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,7 +54,14 @@ def named(name: str, size: int = 0, modified: int = A_DAY) -> Entry:
     return Entry(name, size, modified, ())
 
 
-@pytest.mark.parametrize("count", [0, 1, 65_535, 65_536])
+@pytest.mark.parametrize(
+    "count",
+    [
+        *(0, 1),
+        pytest.param(65_535, marks=pytest.mark.slow),
+        pytest.param(65_536, marks=pytest.mark.slow),
+    ],
+)
 def test_any_number_of_entries_has_the_length_that_was_told(
     tmp_path: Path, count: int
 ) -> None:
@@ -65,6 +72,7 @@ def test_any_number_of_entries_has_the_length_that_was_told(
         assert len(archive.infolist()) == count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("above", [-MIB, 0])
 def test_entries_around_two_gib_have_the_length_that_was_told(
     tmp_path: Path, above: int
