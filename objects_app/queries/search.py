@@ -153,11 +153,10 @@ def walk(search: Search) -> Iterator[list[Found]]:
                 return
 
 
-def by_index(search: Search, *, most: int) -> list[Found] | None:
-    """Return the same from what an index finds. PostgreSQL only.
+def by_index(search: Search) -> list[Found]:
+    """Return the same from all that an index finds. PostgreSQL only.
 
-    None: more than `most` match, in the bucket if there is one reach, or in the store.
-    All are found at once: a loop over reaches would ask the index again for each.
+    They are found at once: a loop over reaches would ask the index again for each.
     """
     asked = conditions(search.wanted, "o.key")
     where = [*asked.of_key, *asked.of_row, _LIVE.format("o")]
@@ -165,32 +164,23 @@ def by_index(search: Search, *, most: int) -> list[Found] | None:
         where += ["o.bucket_id = %(bucket_id)s", "o.key >= %(start)s"]
         where += ["o.key < %(until)s"]
     matching = (
-        "(SELECT few.*, count(*) OVER () AS total FROM (SELECT o.id, o.bucket_id,"
-        " o.key, o.size, o.created_at FROM stored_object o"
-        f" WHERE {' AND '.join(where)} LIMIT %(enough)s) few)"
+        "(SELECT o.id, o.bucket_id, o.key, o.size, o.created_at FROM stored_object o"
+        f" WHERE {' AND '.join(where)} OFFSET 0)"
     )
     with search_postgresql.without("enable_seqscan"):
-        rows = _sorted(search, matching, {**asked.values, "enough": most + 1})
-    if rows and rows[0][-1] > most:
-        return None
-    return [_found(row[0], row[1:-1]) for row in rows]
+        return _sorted(search, matching, asked.values)
 
 
 def sort_out(search: Search) -> list[Found]:
     """Return the same from all that match. PostgreSQL only."""
     asked = conditions(search.wanted, "o.key")
     where = [*asked.of_key, *asked.of_row, _LIVE.format("o")]
-    matching = (
-        f"(SELECT o.*, 0 AS total FROM stored_object o WHERE {' AND '.join(where)})"
-    )
-    rows = _sorted(search, matching, asked.values)
-    return [_found(row[0], row[1:-1]) for row in rows]
+    matching = f"(SELECT * FROM stored_object o WHERE {' AND '.join(where)})"
+    return _sorted(search, matching, asked.values)
 
 
-def _sorted(
-    search: Search, matching: str, values: dict[str, Any]
-) -> list[tuple[Any, ...]]:
-    """Return the first of the rows that are within the reaches, and their `total`."""
+def _sorted(search: Search, matching: str, values: dict[str, Any]) -> list[Found]:
+    """Return the first of the rows that are within the reaches."""
     _, reaches, order, after, limit = search
     value = f"o.{order.by}"
     names = {"value": value, "bucket": search_postgresql.BUCKET, "key": "o.key"}
@@ -205,16 +195,17 @@ def _sorted(
         [(r.bucket_id, r.bucket, r.span.after, _end(r.span)) for r in reaches]
     )
     # OFFSET 0: else the order of an index would be followed until a page is full.
-    return run.rows(
-        f"SELECT first.bucket, {_COLUMNS}, first.total FROM (SELECT * FROM (SELECT"
-        f" o.id, o.total, {', '.join(f'{names[c]} AS {c}' for c in columns)}"
-        f" FROM {table} JOIN {matching} o ON o.bucket_id = reach.bucket_id"
-        f" AND o.key >= reach.start AND o.key < reach.until WHERE {behind} OFFSET 0)"
-        f" found ORDER BY {order.by_all(*columns)} LIMIT %(limit)s) first"
+    rows = run.rows(
+        f"SELECT first.bucket, {_COLUMNS} FROM (SELECT * FROM (SELECT o.id,"
+        f" {', '.join(f'{names[c]} AS {c}' for c in columns)} FROM {table}"
+        f" JOIN {matching} o ON o.bucket_id = reach.bucket_id AND o.key >= reach.start"
+        f" AND o.key < reach.until WHERE {behind} OFFSET 0) found"
+        f" ORDER BY {order.by_all(*columns)} LIMIT %(limit)s) first"
         " JOIN stored_object o ON o.id = first.id"
         f" ORDER BY {order.by_all(*(f'first.{column}' for column in columns))}",
         {**values, **values_of_reaches, "limit": limit},
     )
+    return [_found(row[0], row[1:]) for row in rows]
 
 
 class _Page:

@@ -17,7 +17,7 @@ from objects_app.queries.search_conditions import Wanted
 from objects_app.services import cursors
 
 LONGEST_SECONDS = 5.0
-_FIRST_LOOK_KEYS = 10_000
+_FIRST_LOOK_KEYS = 5_000
 _MANY = 30_000
 _MOST_WALKS = 100
 _NO_SIZE = 2**63
@@ -103,14 +103,11 @@ def _find(asked: Search) -> list[Found]:
     found = search.look_through(asked, most=_FIRST_LOOK_KEYS)
     if found is not None:
         return found
-    many = search.expected(asked.wanted) > _MANY
-    if settings.SEARCH_INDEX and asked.wanted.is_indexed and not many:
-        found = search.by_index(asked, most=2 * _MANY)
-        if found is not None:
-            return found
-        many = True
-    has_order = asked.order.by == "key" or settings.SEARCH_INDEX
-    if many and has_order and len(asked.reaches) <= _MOST_WALKS:
+    is_in_order = asked.order.by == "key" or settings.SEARCH_INDEX
+    if search.expected(asked.wanted) <= _MANY:
+        if settings.SEARCH_INDEX and asked.wanted.is_indexed:
+            return search.by_index(asked)
+    elif is_in_order and len(asked.reaches) <= _MOST_WALKS:
         return _walk(asked)
     return search.sort_out(asked)
 
