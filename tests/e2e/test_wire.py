@@ -158,6 +158,7 @@ def test_unfinished_heads_keep_no_thread_and_are_dropped(server: Server) -> None
         wire.__exit__(None, None, None)
 
 
+@pytest.mark.alone
 def test_a_reader_that_stops_reading_is_dropped_and_frees_its_thread(
     server: Server, wire: Wire
 ) -> None:

@@ -262,6 +262,7 @@ def _migrated(url: str | None) -> Server:
         new = _kept.enter_context(new_database(url))
         database = {"DATABASE_URL": new, **PRODUCTION}
     server = Server(Path(folder), _bytes() | database)
+    server.data_dir.mkdir()
     _migrate(server)
     return server
 
