@@ -10,9 +10,10 @@ DEV = @VENV="$(VENV)" sh tools/bootstrap.sh dev
 WITHOUT_SERVERS = unset TEST_DATABASE_URL DATABASE_URL TEST_S3_BUCKET_NAME;
 WITH_SERVERS = $(PYTHON_BIN) -m tests.with_servers
 SIDE_BY_SIDE = -n logical --maxprocesses 4 --dist worksteal
+FILES_SIDE_BY_SIDE = -n 3 --dist loadfile
 QUICK = not e2e and not race and not tooling
 # In memory, where there are 4 GiB of it, nothing waits for a disk.
-IN_MEMORY = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4194304 {print "TMPDIR=/dev/shm"}')
+IN_MEMORY = $(shell { df -Pk /dev/shm | awk 'NR == 2 && $$4 > 4194304 {print "TMPDIR=/dev/shm"}'; } 2>/dev/null)
 
 .PHONY: help run cluster test test-fast check lint deploy-check soak bench clean
 
@@ -34,9 +35,9 @@ test: ## Run all tests, on SQLite and files, then on PostgreSQL and S3, and hold
 	$(DEV)
 	@rm -f .coverage .coverage.*
 	$(WITHOUT_SERVERS) $(IN_MEMORY) $(PYTHON_BIN) -m coverage run -m pytest $(SIDE_BY_SIDE) -m "$(QUICK)"
-	$(WITHOUT_SERVERS) $(PYTHON_BIN) -m coverage run -m pytest -m "e2e or race or tooling"
+	$(WITHOUT_SERVERS) $(PYTHON_BIN) -m coverage run -m pytest $(FILES_SIDE_BY_SIDE) -m "e2e or race or tooling"
 	$(IN_MEMORY) $(WITH_SERVERS) --s3 $(PYTHON_BIN) -m coverage run -m pytest $(SIDE_BY_SIDE) -m "$(QUICK)"
-	$(WITH_SERVERS) --s3 $(PYTHON_BIN) -m coverage run -m pytest -m "(e2e or race) and not sqlite_only and not tooling"
+	$(WITH_SERVERS) --s3 $(PYTHON_BIN) -m coverage run -m pytest $(FILES_SIDE_BY_SIDE) -m "(e2e or race) and not sqlite_only and not tooling"
 	@$(PYTHON_BIN) -m coverage combine --quiet
 	$(PYTHON_BIN) -m coverage report
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import os
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -52,5 +51,5 @@ class Turns:
 
 def register(config: pytest.Config) -> None:
     """Let a worker's tests take turns with those of the others."""
-    if run := os.environ.get("PYTEST_XDIST_TESTRUNUID"):
-        config.pluginmanager.register(Turns(run))
+    if (worker := getattr(config, "workerinput", None)) is not None:
+        config.pluginmanager.register(Turns(worker["testrunuid"]))

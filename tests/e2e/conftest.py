@@ -1,5 +1,6 @@
 """One running store for the tests that do not stop it."""
 
+import fcntl
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,22 @@ from tests.servers.store import Server, store
 
 MAX_UPLOAD_BYTES = 6 * 1024 * 1024
 BODY_TIMEOUT_SECONDS = 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Collect the console's files once: all workers' stores have the same folder."""
+    ours = shared = tmp_path_factory.getbasetemp()
+    if hasattr(pytestconfig, "workerinput"):
+        shared = ours.parent
+    with (shared / "static-files").open("a") as told:
+        fcntl.flock(told, fcntl.LOCK_EX)
+        if told.tell() == 0:
+            collected = Server(ours, {}).manage("collectstatic", "--no-input")
+            assert collected.returncode == 0, collected.stderr
+            told.write(collected.stdout)
 
 
 @pytest.fixture(scope="session")

@@ -72,6 +72,7 @@ def asked(*arguments: str) -> Any:
     return json.loads(body)
 
 
+@pytest.mark.alone
 def test_a_key_works_on_every_node_until_it_is_revoked_on_one(nodes: Nodes) -> None:
     key = new_key(nodes.one)
     me = f"{nodes.two.url}/auth/me"

@@ -212,6 +212,7 @@ def test_a_head_without_end_is_refused_before_it_fills_the_memory(
             assert wire.hear().status == 431
 
 
+@pytest.mark.alone
 def test_a_head_that_drips_is_dropped(server: Server) -> None:
     """It gets as long as a silent client, however busy it is."""
     with Wire(server.port) as wire:

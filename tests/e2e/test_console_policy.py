@@ -25,7 +25,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 def server(
     tmp_path_factory: pytest.TempPathFactory, certificate: Certificate
 ) -> Iterator[Server]:
-    """A store over HTTPS with its static files, an administrator and some objects."""
+    """A store over HTTPS with an administrator and some objects."""
     folder = tmp_path_factory.mktemp("store")
     variables = {
         **certificate.variables,
@@ -33,8 +33,6 @@ def server(
         "SECURE_COOKIES": "true",
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
     }
-    collected = Server(folder, variables).manage("collectstatic", "--no-input")
-    assert collected.returncode == 0, collected.stderr
     with store(folder, **variables) as running:
         made = running.manage(
             *("createsuperuser", "--no-input"),

@@ -29,6 +29,7 @@ from tests.servers.store import Server
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.tooling,
+    pytest.mark.alone,
     pytest.mark.skipif(find_weed() is None, reason="there is no SeaweedFS for this OS"),
 ]
 

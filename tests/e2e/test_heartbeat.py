@@ -13,7 +13,7 @@ from tests.e2e.wire import Wire
 from tests.servers.postgresql import own_postgresql
 from tests.servers.store import Server, store, store_on
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 SECONDS = 30.0
 BEATS = {"HEARTBEAT_SECONDS": "0.2", "WEB_CONCURRENCY": "2"}

@@ -22,11 +22,12 @@ from tests.servers.s3 import find_weed
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.tooling,
+    pytest.mark.alone,
     pytest.mark.skipif(find_weed() is None, reason="there is no SeaweedFS for this OS"),
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
 
-SECONDS = 60
+SECONDS = 120
 HELLO = "/buckets/test/objects/hello"
 
 

@@ -143,6 +143,7 @@ def _connections(watcher: "psycopg.Connection[tuple[int]]") -> int:
     return row[0]
 
 
+@pytest.mark.alone
 @only_the_pool
 def test_slow_clients_do_not_hold_the_pools_connections(server: Server) -> None:
     with contextlib.ExitStack() as stack:
@@ -157,6 +158,7 @@ def test_slow_clients_do_not_hold_the_pools_connections(server: Server) -> None:
             assert client.say(b"other").hear().status in {200, 201}
 
 
+@pytest.mark.alone
 @only_the_pool
 def test_no_connection_in_time_is_503(server: Server) -> None:
     assert server.database_url is not None

@@ -182,6 +182,7 @@ def test_idle_connections_do_not_delay_the_end(tmp_path: Path) -> None:
         assert silent.closed()
 
 
+@pytest.mark.alone
 def test_a_client_that_stalls_cannot_hold_the_end_beyond_the_grace(
     tmp_path: Path,
 ) -> None:

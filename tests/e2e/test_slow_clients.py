@@ -19,7 +19,7 @@ from tests.e2e.test_wire import code
 from tests.e2e.wire import Wire
 from tests.servers.store import Server
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")

@@ -143,6 +143,7 @@ def test_plain_http_is_told_so_at_once(server: Server) -> None:
         assert wire.closed()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "said", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00", b"\x00" * 40, b"SSH-2.0"]
 )
@@ -167,6 +168,7 @@ def test_a_handshake_that_does_not_go_on_is_given_up(server: Server) -> None:
         assert SECONDS - 0.5 < time.monotonic() - started < 10
 
 
+@pytest.mark.alone
 def test_stalled_bodies_keep_two_threads_free_over_tls_too(
     server: Server, certificate: Certificate
 ) -> None:
@@ -200,6 +202,7 @@ def test_a_reader_that_stops_is_dropped(
         assert ask_in_time(server, certificate) < 2 * SECONDS + 2
 
 
+@pytest.mark.alone
 def test_a_client_that_vanishes_in_mid_download_leaves_no_trace(
     server: Server, certificate: Certificate, wire: Wire
 ) -> None:

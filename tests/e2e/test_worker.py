@@ -29,6 +29,7 @@ def test_connections_beyond_the_threads_wait_without_holding_one(
                 assert wire.ask("GET", "/healthz").hear().status == 200
 
 
+@pytest.mark.alone
 def test_connections_that_say_nothing_hold_no_thread(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(2 * THREADS):
@@ -107,6 +108,7 @@ def test_all_who_connected_before_sigterm_are_answered(tmp_path: Path) -> None:
         assert server.wait() == 0
 
 
+@pytest.mark.alone
 def test_clients_that_keep_their_end_open_keep_nobody_out(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(4 * THREADS):

@@ -13,7 +13,7 @@ import pytest
 from tests.servers.postgresql import own_postgresql
 from tests.servers.store import Server, store, store_on
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 LEASE_SECONDS = 5
 SECONDS = 60.0

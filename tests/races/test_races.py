@@ -291,6 +291,7 @@ def test_the_time_of_a_hot_keys_versions_only_moves_forward(store: World) -> Non
     assert store.look_up("hot").created_at == everyone[-1]  # type: ignore[union-attr]
 
 
+@pytest.mark.alone
 def test_totals_are_exact_at_every_moment_while_the_journal_is_folded(
     store: World,
 ) -> None:

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 SECONDS = 12.0
 
 
+@pytest.mark.alone
 def test_a_short_soak_with_crashes_loses_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,12 +1,16 @@
 """A real gunicorn with its own folder and database, for as long as a `with` lasts."""
 
+import atexit
 import contextlib
+import functools
 import os
 import secrets
+import shutil
 import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -24,7 +28,7 @@ from tests.servers.postgresql import stop_with_parent
 from tests.servers.s3 import given_variables
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 STOP_SECONDS = 40.0
 THREADS = 4
 PRODUCTION = {
@@ -33,7 +37,10 @@ PRODUCTION = {
     "ANONYMOUS_ACCESS": "write",
     "SECURE_COOKIES": "false",  # the tests speak plain HTTP
 }
+SQLITE = "objectstore.sqlite3"
 _GUNICORN = ("-m", "gunicorn", "-c", "objectstore/gunicorn.py")
+_kept = contextlib.ExitStack()  # what lasts as long as the tests
+atexit.register(_kept.close)
 
 
 class Server:
@@ -180,7 +187,10 @@ class Server:
 @contextlib.contextmanager
 def store(folder: Path, **variables: str) -> Iterator[Server]:
     """Yield a started store with these settings, on the run's PostgreSQL and S3."""
-    with _database() as database, _started(folder, database | variables) as server:
+    with (
+        _database(folder) as database,
+        _running(Server(folder, _bytes() | database | variables)) as server,
+    ):
         yield server
 
 
@@ -188,16 +198,13 @@ def store(folder: Path, **variables: str) -> Iterator[Server]:
 def store_with_administrator(
     folder: Path, password: str, **variables: str
 ) -> Iterator[Server]:
-    """Yield a started store with the user `chief` and the console's static files."""
+    """Yield a started store with the user `chief`."""
     with store(folder, DJANGO_SUPERUSER_PASSWORD=password, **variables) as running:
-        for command in (
-            ("createsuperuser", "--noinput", "--username=chief", "--email=c@e.com"),
-            ("collectstatic", "--noinput"),
-        ):
-            done = running.manage(*command)
-            assert done.returncode == 0, done.stderr
-        running.kill()  # it looks for static files when it starts
-        running.start()
+        done = running.manage(
+            *("createsuperuser", "--noinput"),
+            *("--username=chief", "--email=c@e.com"),
+        )
+        assert done.returncode == 0, done.stderr
         yield running
 
 
@@ -205,15 +212,19 @@ def store_with_administrator(
 def store_on(url: str, folder: Path, **variables: str) -> Iterator[Server]:
     """Yield a started store with these settings on this PostgreSQL database."""
     database = {"DATABASE_URL": url, **PRODUCTION}
-    with _started(folder, database | variables) as server:
+    server = Server(folder, _bytes() | database | variables)
+    _migrate(server)
+    with _running(server):
         yield server
 
 
-@contextlib.contextmanager
-def _started(folder: Path, variables: dict[str, str]) -> Iterator[Server]:
-    server = Server(folder, _bytes() | variables)
+def _migrate(server: Server) -> None:
     migrated = server.manage("migrate", "--verbosity=0")
     assert migrated.returncode == 0, migrated.stderr
+
+
+@contextlib.contextmanager
+def _running(server: Server) -> Iterator[Server]:
     server.start()
     try:
         yield server
@@ -229,23 +240,45 @@ def _bytes() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _database() -> Iterator[dict[str, str]]:
-    """Yield the variables of a new, empty database; none for SQLite in the folder."""
+def _database(folder: Path) -> Iterator[dict[str, str]]:
+    """Yield the variables of a new, migrated database; none for SQLite in `folder`."""
     url = os.environ.get("TEST_DATABASE_URL")
+    migrated = _migrated(url)
     if url is None:
+        (folder / "data").mkdir(exist_ok=True)
+        shutil.copy(migrated.data_dir / SQLITE, folder / "data" / SQLITE)
         yield {}
         return
-    with new_database(url) as new:
+    with new_database(url, like=migrated.database_url) as new:
         yield {"DATABASE_URL": new, **PRODUCTION}
 
 
+@functools.cache
+def _migrated(url: str | None) -> Server:
+    """A store that never runs: its database is copied, as migrating takes seconds."""
+    folder = _kept.enter_context(tempfile.TemporaryDirectory(prefix="objectstore-new-"))
+    database = {}
+    if url is not None:
+        new = _kept.enter_context(new_database(url))
+        database = {"DATABASE_URL": new, **PRODUCTION}
+    server = Server(Path(folder), _bytes() | database)
+    server.data_dir.mkdir()
+    _migrate(server)
+    return server
+
+
 @contextlib.contextmanager
-def new_database(url: str) -> Iterator[str]:
-    """Yield the URL of a new, empty database beside the one of this URL."""
+def new_database(url: str, *, like: str | None = None) -> Iterator[str]:
+    """Yield the URL of a new database beside the one of this URL.
+
+    It is empty, or a copy of the one at `like`, with which nobody may be connected.
+    """
     name = f"objectstore_e2e_{secrets.token_hex(6)}"
     new = sql.Identifier(name)
+    template = urlsplit(like).path[1:] if like else "template1"
+    creation = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(new))
+        connection.execute(creation.format(new, sql.Identifier(template)))
     try:
         yield urlsplit(url)._replace(path=f"/{name}").geturl()
     finally:
