@@ -1,6 +1,7 @@
 """What happens on the wire: framing, keep-alive, silence, broken bodies."""
 
 import json
+import select
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -168,10 +169,13 @@ def test_a_reader_that_stops_reading_is_dropped_and_frees_its_thread(
     ]
     for reader in readers:
         reader.ask("GET", f"{OBJECTS}/big")
+    for reader in readers:  # each has a thread, and begins to be impatient
+        assert select.select([reader], [], [], 30)[0]
     started = time.monotonic()
     with Wire(server.port) as other:
         assert other.ask("GET", "/healthz").hear().status == 200
     assert time.monotonic() - started < 10
+    time.sleep(2 * BODY_TIMEOUT_SECONDS)  # for the one that came last, too
     for reader in readers:
         received = 0
         try:

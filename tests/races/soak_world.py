@@ -188,7 +188,7 @@ class World(Checks):
         """
         missed = None
         while (row := self.look_up(key, bucket=bucket)) is not None:
-            version = (row.id, row.created_at)
+            version = (row.id, row.created_at, row.blob_id)
             if version == missed:
                 self.lose(f"{key}: {row.sha256} is committed, its bytes are not there")
                 return None
@@ -219,19 +219,22 @@ class World(Checks):
         return found == b"".join(pieces) and self._is(found, digest)
 
     def read_version(self, version: StoredObject) -> None:
-        """Read a version and compare every byte, if it is still there."""
-        missed = False
+        """Read a version and compare every byte, if it is still there.
+
+        One made of segments may come to have the blob of its digest instead.
+        """
+        missed = None
         while row := StoredObject.objects.filter(
             pk=version.pk, created_at=version.created_at, is_delete_marker=False
         ).first():
-            if missed:
+            if missed == (row.blob_id,):
                 self.lose(f"{row.key}: the bytes of {row.version_id} are not there")
                 return
             try:
                 with objects.open_bytes(row=row) as file:  # type: ignore[arg-type]
                     found = file.read()
             except (BytesMissing, StorageBusy):
-                missed = True
+                missed = (row.blob_id,)
                 continue
             self.count("versions read")
             if not self.is_sound(row, found):

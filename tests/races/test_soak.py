@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from objects_app.blobs.backend import BlobReader
 from objects_app.models import Blob, StoredObject
+from objects_app.queries.rows import ObjectRow
+from objects_app.services import digests, objects
 from tests.races.soak_actors import leave_orphan
 from tests.races.soak_run import compare_blobs, final_check, soak, summary
 from tests.races.soak_world import World, world
@@ -149,3 +152,30 @@ def constraint_checks_disabled() -> Iterator[None]:
         yield
     finally:
         connection.enable_constraint_checking()
+
+
+def test_a_version_that_comes_to_share_a_blob_while_it_is_read_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_bytes = objects.open_bytes
+
+    def open_late(*, row: ObjectRow) -> BlobReader:
+        digests.compute_digests()
+        return open_bytes(row=row)
+
+    with world(tmp_path, seed="shared") as made:
+        pieces = list(made.contents.values())[2:4]
+        upload = made.begin("in parts", bucket=made.kept)
+        listed = [made.put_part(upload, *part) for part in enumerate(pieces, start=1)]
+        made.complete(upload, listed)
+        made.put("whole", b"".join(pieces))
+        version = StoredObject.objects.get(key="in parts")
+        monkeypatch.setattr(objects, "open_bytes", open_late)
+
+        made.read_version(version)
+        made.read("in parts", bucket=made.kept)
+
+        version.refresh_from_db()
+        assert version.blob_id is not None
+        assert made.losses == []
+        assert made.counts["versions read"] == 1
