@@ -110,7 +110,7 @@ def _entries(sent: dict[str, str], beginning: str) -> dict[str, str]:
 def _content_type(text: str) -> str:
     """`image/*` stands for the family `image/`."""
     kind, slash, rest = text.strip().lower().partition("/")
-    if text and (not (kind and slash and rest) or ";" in rest):
+    if text and (not (kind and slash and rest) or ";" in rest or kind == "*"):
         raise InvalidArgument(
             "content_type is a media type without parameters, such as text/plain, or a "
             "family of them, such as image/*."

@@ -73,6 +73,16 @@ def drop(name: str) -> None:
     _execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
+def is_analyzed() -> bool:
+    """Whether `analyze` was done."""
+    found = run.row(
+        "SELECT 1 FROM pg_statistic_ext WHERE stxname = %(name)s"
+        " AND stxrelid = to_regclass('stored_object')",
+        {"name": _STATISTICS},
+    )
+    return found is not None
+
+
 def analyze() -> None:
     """Let the planner know what the keys hold; from then on it keeps up by itself."""
     _execute(

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from psycopg.errors import QueryCanceled
 
 from objects_app.queries import run
@@ -28,6 +28,7 @@ _MANY_REACHES = (
     "unnest(%(bucket_id)s::bigint[], %(bucket)s::text[], %(start)s::text[],"
     " %(until)s::text[]) AS reach(bucket_id, bucket, start, until)"
 )
+_SEE_ALL_AT_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _REACH = ("bucket_id", "bucket", "start", "until")
 
 
@@ -113,11 +114,20 @@ def without(*settings: str) -> Iterator[None]:
 def limited(seconds: float) -> Iterator[None]:
     """Let each statement take that long at most. Raises TimeoutError.
 
+    They see the store at one moment, unless they are part of a larger transaction.
+
     Plans go by the values: what a LIKE finds is anything between nothing and all. None
     takes so long that compiling it would pay.
     """
     try:
+        outermost = not connection.in_atomic_block
         with transaction.atomic():
+            if (
+                outermost
+            ):  # all statements see the same, whatever is committed meanwhile
+                run.changed(
+                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+                )
             run.one(
                 "SELECT set_config('statement_timeout', %(milliseconds)s, true),"
                 " set_config('plan_cache_mode', 'force_custom_plan', true),"

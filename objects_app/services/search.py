@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from django.conf import settings
@@ -89,7 +89,7 @@ def find(
     except TimeoutError:
         raise SearchTooBroad(
             f"This search takes more than {LONGEST_SECONDS:.0f} s: name a bucket, a "
-            "prefix, or more of the key; or sort by key."
+            "prefix, or more of the key."
         ) from None
     if len(found) <= limit:
         return Page(found, None)
@@ -188,7 +188,7 @@ def _read_cursor(cursor: str, query: str, order: Order) -> Place:
             if not 0 <= value < _NO_SIZE:
                 raise ValueError
         elif order.by == "created_at":
-            value = datetime.fromisoformat(text)
-    except ValueError as error:
+            value = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise InvalidArgument(cursors.FOREIGN) from error
     return Place(value, bucket, key)

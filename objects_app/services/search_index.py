@@ -42,7 +42,7 @@ def build(*, tell: Tell = lambda _name, _progress: None) -> list[str]:
         if name in states:
             search_index.drop(name)
         _build(name, tell)
-    if missing:
+    if missing or not search_index.is_analyzed():
         search_index.analyze()
     return missing
 

@@ -73,6 +73,7 @@ def test_cursor_and_page_size_are_no_part_of_what_is_asked() -> None:
         ("limit=1001", "limit is a number from 1 to 1000"),
         ("limit=%C2%B2", "limit is a number from 1 to 1000"),
         ("content_type=image", "content_type is a media type"),
+        ("content_type=*/*", "content_type is a media type"),
         ("content_type=text/plain;charset=utf-8", "content_type is a media type"),
         ("glob=" + "*" * 33, "at most 1024 characters and 32 stars"),
         ("q=a&q=b", "given twice"),

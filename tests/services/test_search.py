@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
 from objects_app.errors import InvalidArgument, SearchTooBroad
 from objects_app.models import Blob, Bucket, Grant, Role, StoredObject
-from objects_app.queries import globs
+from objects_app.queries import globs, run
+from objects_app.queries import search as queries
 from objects_app.queries.rows import Scope
 from objects_app.queries.search import Order
 from objects_app.queries.search_conditions import Wanted
@@ -274,7 +276,14 @@ def test_a_cursor_of_another_search_is_refused() -> None:
 
 @pytest.mark.usefixtures("entries")
 @pytest.mark.parametrize(
-    ("by", "value"), [("size", "a"), ("size", str(2**63)), ("created_at", "yesterday")]
+    ("by", "value"),
+    [
+        ("size", "a"),
+        ("size", str(2**63)),
+        ("created_at", "yesterday"),
+        ("created_at", "0001-01-01T00:00:00+14:00"),
+        ("created_at", "9999-12-31T23:59:59-14:00"),
+    ],
 )
 def test_a_cursor_that_nobody_was_given_is_refused(by: str, value: str) -> None:
     page = find(Wanted(), by=by)
@@ -301,3 +310,31 @@ def test_a_search_that_takes_too_long_is_given_up(
     StoredObject.objects.bulk_create(many, batch_size=500)
     with pytest.raises(SearchTooBroad, match="takes more than"):
         find(Wanted(text="none of them", glob=globs.parse("**y*y*y*y*z")), by="size")
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.django_db(transaction=True)
+def test_what_is_deleted_during_a_search_hides_nothing_that_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two keys go after a page was looked for among them, before they are counted."""
+    monkeypatch.setattr(search, "_FIRST_LOOK_KEYS", 2)
+    monkeypatch.setattr(queries, "_KEYS_FOR_A_REACH", 1)
+    blob = Blob.objects.create(sha256="0" * 64, size=1)
+    bucket = Bucket.objects.create(name="zoo")
+    for key in ("1", "2", "z.txt"):
+        StoredObject.objects.create(
+            bucket=bucket, key=key, size=1, sha256=blob.sha256, etag="e", blob=blob
+        )
+    ask, other = run.one, connection.copy()
+
+    def delete_before_counting(statement: str, *parameters: Any) -> Any:
+        if statement.startswith("SELECT count"):
+            with other.cursor() as cursor:
+                cursor.execute("DELETE FROM stored_object WHERE key < 'z'")
+        return ask(statement, *parameters)
+
+    monkeypatch.setattr(run, "one", delete_before_counting)
+    found = find(Wanted(text="txt"))
+    other.close()
+    assert [f.entry.key for f in found.objects] == ["z.txt"]

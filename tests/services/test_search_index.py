@@ -99,6 +99,12 @@ class TestOnPostgreSQL:
         assert told[0].phase.startswith("waiting")
         assert indexes.states() == dict.fromkeys(NAMES, True)
 
+    def test_statistics_that_an_interrupted_build_lacks_are_made(self) -> None:
+        run()
+        indexes.forget()
+        run()
+        assert indexes.is_analyzed()
+
     def test_the_planner_knows_how_many_keys_hold_a_text(self, store: Store) -> None:
         bucket = Bucket.objects.get(pk=store.bucket().id)
         keys = [f"{n}/{'Invoice' if n % 4 == 0 else 'note'}" for n in range(2000)]
