@@ -28,7 +28,7 @@ _MANY_REACHES = (
     "unnest(%(bucket_id)s::bigint[], %(bucket)s::text[], %(start)s::text[],"
     " %(until)s::text[]) AS reach(bucket_id, bucket, start, until)"
 )
-_SEE_ALL_AT_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_AT_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _REACH = ("bucket_id", "bucket", "start", "until")
 
 
@@ -122,12 +122,8 @@ def limited(seconds: float) -> Iterator[None]:
     try:
         outermost = not connection.in_atomic_block
         with transaction.atomic():
-            if (
-                outermost
-            ):  # all statements see the same, whatever is committed meanwhile
-                run.changed(
-                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-                )
+            if outermost:
+                run.changed(_AT_ONE_MOMENT)
             run.one(
                 "SELECT set_config('statement_timeout', %(milliseconds)s, true),"
                 " set_config('plan_cache_mode', 'force_custom_plan', true),"
