@@ -101,12 +101,9 @@ def expected(wanted: Wanted) -> int:
 
     PostgreSQL only. It knows of keys when `build_search_index` has made statistics.
     """
-    asked = conditions(wanted, "o.key")
-    live = _LIVE.format("o")
+    where, values = _matching(wanted)
     return search_postgresql.expected_rows(
-        "SELECT 1 FROM stored_object o"
-        f" WHERE {' AND '.join([*asked.of_key, *asked.of_row, live])}",
-        asked.values,
+        f"SELECT 1 FROM stored_object o WHERE {where}", values
     )
 
 
@@ -158,25 +155,30 @@ def by_index(search: Search) -> list[Found]:
 
     They are found at once: a loop over reaches would ask the index again for each.
     """
-    asked = conditions(search.wanted, "o.key")
-    where = [*asked.of_key, *asked.of_row, _LIVE.format("o")]
+    where, values = _matching(search.wanted)
     if len(search.reaches) == 1:
-        where += ["o.bucket_id = %(bucket_id)s", "o.key >= %(start)s"]
-        where += ["o.key < %(until)s"]
+        where += (
+            " AND o.bucket_id = %(bucket_id)s"
+            " AND o.key >= %(start)s AND o.key < %(until)s"
+        )
     matching = (
         "(SELECT o.id, o.bucket_id, o.key, o.size, o.created_at FROM stored_object o"
-        f" WHERE {' AND '.join(where)} OFFSET 0)"
+        f" WHERE {where} OFFSET 0)"
     )
     with search_postgresql.without("enable_seqscan"):
-        return _sorted(search, matching, asked.values)
+        return _sorted(search, matching, values)
 
 
 def sort_out(search: Search) -> list[Found]:
     """Return the same from all that match. PostgreSQL only."""
-    asked = conditions(search.wanted, "o.key")
-    where = [*asked.of_key, *asked.of_row, _LIVE.format("o")]
-    matching = f"(SELECT * FROM stored_object o WHERE {' AND '.join(where)})"
-    return _sorted(search, matching, asked.values)
+    where, values = _matching(search.wanted)
+    return _sorted(search, f"(SELECT * FROM stored_object o WHERE {where})", values)
+
+
+def _matching(wanted: Wanted) -> tuple[str, dict[str, Any]]:
+    """Return what is asked of a row `o`, wherever it is, and parameters."""
+    asked = conditions(wanted, "o.key")
+    return " AND ".join([*asked.of_key, *asked.of_row, _LIVE.format("o")]), asked.values
 
 
 def _sorted(search: Search, matching: str, values: dict[str, Any]) -> list[Found]:
