@@ -56,14 +56,7 @@ def authenticate(request: HttpRequest, *, path: bytes) -> Principal:
     would be needed; InvalidPresigned, PresignedExpired, CsrfRequired, RateLimited.
     """
     meta = request.META
-    nobody = Principal(
-        label="anonymous",
-        address=client_address(request),
-        on_this_machine=_is_loopback(meta.get("REMOTE_ADDR", ""))
-        and not any(name in meta for name in _FORWARDED)
-        and meta.get("SERVER_PROTOCOL") == "HTTP/1.1"  # nginx's proxy_pass: 1.0
-        and not is_embedded(request),  # in a page that sees whether there is a picture
-    )
+    nobody = _nobody(request)
     authorization = meta.get("HTTP_AUTHORIZATION")
     by_url = presigned.is_presigned(meta.get("QUERY_STRING", ""))
     if by_url and authorization is not None:
@@ -77,6 +70,16 @@ def authenticate(request: HttpRequest, *, path: bytes) -> Principal:
     return nobody
 
 
+def signed_in(request: HttpRequest) -> Principal:
+    """Return who opens one of the console's pages: by session, or nobody in particular.
+
+    For Django's usual stack, whose own middleware has checked the CSRF token.
+    """
+    nobody = _nobody(request)
+    user = _session_user(request)
+    return nobody if user is None else _of_user(user, nobody)._replace(kind="session")
+
+
 def by_key(key_id: str, secret: str, nobody: Principal) -> Principal:
     """Return the principal of an access key. Raises InvalidCredentials."""
     found = accounts.key_account(key_id)
@@ -85,6 +88,18 @@ def by_key(key_id: str, secret: str, nobody: Principal) -> Principal:
     if found is None or not same:
         _refuse(nobody)
     return _of_key(found, nobody)
+
+
+def _nobody(request: HttpRequest) -> Principal:
+    meta = request.META
+    return Principal(
+        label="anonymous",
+        address=client_address(request),
+        on_this_machine=_is_loopback(meta.get("REMOTE_ADDR", ""))
+        and not any(name in meta for name in _FORWARDED)
+        and meta.get("SERVER_PROTOCOL") == "HTTP/1.1"  # nginx's proxy_pass: 1.0
+        and not is_embedded(request),  # in a page that sees whether there is a picture
+    )
 
 
 def _by_header(
@@ -166,14 +181,18 @@ def _by_url(request: HttpRequest, path: bytes, nobody: Principal) -> Principal:
 
 
 def _by_session(request: HttpRequest, nobody: Principal) -> Principal:
-    session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-    user_id = accounts.session_user(session_key)
-    user = accounts.account(user_id) if user_id is not None else None
+    user = _session_user(request)
     if user is None:
         return nobody  # signed out: as Django has it, not an error
     if request.method not in SAFE_METHODS:
         _require_csrf_header(request)
     return _of_user(user, nobody)._replace(kind="session")
+
+
+def _session_user(request: HttpRequest) -> Account | None:
+    session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+    user_id = accounts.session_user(session_key) if session_key else None
+    return accounts.account(user_id) if user_id is not None else None
 
 
 def _require_csrf_header(request: HttpRequest) -> None:

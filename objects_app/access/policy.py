@@ -219,6 +219,15 @@ def require_superuser(principal: Principal, what: str) -> None:
         raise AccessDenied(f"Only administrators may {what}.")
 
 
+def allows(principal: Principal, bucket: BucketRow, action: Action) -> bool:
+    """Whether the caller may do this, by a row got for the keys that it is about."""
+    if _role(principal, bucket) >= _NEEDS[action]:
+        return True
+    if action is Action.READ:
+        return bucket.visibility in _READABLE
+    return action is Action.LIST and bucket.visibility == Bucket.Visibility.PUBLIC_LIST
+
+
 def may_create(principal: Principal) -> bool:
     """Whether the caller may create buckets."""
     if principal.read_only or principal.only_bucket:
@@ -301,24 +310,16 @@ def _anonymous_role(principal: Principal) -> int:
     return Role.OWNER if access == "write" else Role.READER
 
 
-def _may(principal: Principal, bucket: BucketRow, action: Action) -> bool:
-    if _role(principal, bucket) >= _NEEDS[action]:
-        return True
-    if action is Action.READ:
-        return bucket.visibility in _READABLE
-    return action is Action.LIST and bucket.visibility == Bucket.Visibility.PUBLIC_LIST
-
-
 def _allow(
     principal: Principal, name: str, row: BucketRow | None, action: Action
 ) -> BucketRow:
-    if row is not None and _may(principal, row, action):
+    if row is not None and allows(principal, row, action):
         return row
     if principal.user_id is None:
         if row is None and may_create(principal):
             raise _no_such_bucket(name)
         require_credentials()
-    if row is None or not _may(principal, row, Action.READ):
+    if row is None or not allows(principal, row, Action.READ):
         raise _no_such_bucket(name)
     if principal.read_only and _NEEDS[action] > Role.READER:
         raise AccessDenied("This access key only reads: use another one to write.")

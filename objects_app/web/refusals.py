@@ -4,10 +4,76 @@ import math
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
+from objects_app import errors
 from objects_app.errors import LoginLocked, StoreError, TooManyLogins
 
 _BUSY_SECONDS = 2
+
+# Beside rest/problems.TABLE: 400 is for all that is not here.
+STATUS: dict[int, tuple[type[StoreError], ...]] = {
+    403: (
+        errors.AccessDenied,
+        errors.CsrfRequired,
+        errors.ForeignOrigin,
+        errors.InvalidCredentials,
+        errors.TooManyBuckets,
+    ),
+    404: (
+        errors.DeleteMarker,
+        errors.NoSuchAccessKey,
+        errors.NoSuchBucket,
+        errors.NoSuchGrant,
+        errors.NoSuchJob,
+        errors.NoSuchKey,
+        errors.NoSuchUpload,
+        errors.NoSuchVersion,
+    ),
+    409: (
+        errors.BatchRefused,
+        errors.BucketNotEmpty,
+        errors.BucketTaken,
+        errors.NotVersioned,
+        errors.UploadCompleted,
+        errors.VersioningStays,
+    ),
+    412: (errors.PreconditionFailed,),
+    413: (errors.BodyTooLarge,),
+    422: (errors.SearchTooBroad,),
+    429: (errors.LoginLocked, errors.RateLimited),
+    500: (errors.BytesMissing,),
+    503: (
+        errors.IssuerUnavailable,
+        errors.StorageBusy,
+        errors.StorageUnavailable,
+        errors.TooManyLogins,
+        errors.TooManyUploads,
+    ),
+    507: (errors.QuotaExceeded,),
+}
+
+
+def refused(request: HttpRequest, error: StoreError) -> HttpResponse:
+    """Return the page, or for a part of one the sentence, that says what to do."""
+    status = status_of(error)
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(str(error), status=status, content_type="text/plain")
+    titles = {
+        403: _("Not yours to see or change"),
+        404: _("Not here"),
+        503: _("One moment"),
+    }
+    title = titles.get(status, _("That did not work"))
+    return _page(request, status=status, title=title, reason=str(error))
+
+
+def status_of(error: StoreError) -> int:
+    """Return the HTTP status that a page with this refusal has."""
+    for status, classes in STATUS.items():
+        if isinstance(error, classes):
+            return status
+    return 400
 
 
 def no_login(request: HttpRequest, error: LoginLocked | TooManyLogins) -> HttpResponse:

@@ -3,10 +3,22 @@
 from django.contrib import admin
 from django.urls import path
 
-from objects_app.web import home, sign_in, single_sign_on
+from objects_app.web import (
+    browser,
+    buckets,
+    catalog,
+    objects,
+    search,
+    sign_in,
+    single_sign_on,
+)
 
 urlpatterns = [
-    path("ui/", home.home, name="home"),
+    path("ui/", buckets.home, name="home"),
+    path("ui/search/", search.search, name="search"),
+    path("ui/buckets/<bucket>/", browser.browser, name="browser"),
+    path("ui/buckets/<bucket>/object", objects.stored_object, name="object"),
+    path("ui/texts.js", catalog.texts, name="javascript_catalog"),
     path("ui/login/", sign_in.SignIn.as_view(), name="login"),
     path("ui/logout/", sign_in.SignOut.as_view(), name="logout"),
     path("ui/password/", sign_in.Password.as_view(), name="password"),

@@ -1,0 +1,78 @@
+"""Icons, sizes and times of the console's templates."""
+
+from datetime import UTC, datetime
+
+from django import template
+from django.templatetags.static import static
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+register = template.Library()
+
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+
+@register.simple_tag
+def icon(name: str, css: str = "", label: str = "") -> SafeString:
+    """Return one of static/vendor/lucide; decoration, unless it has a label."""
+    source = f"{static('vendor/lucide/icons.svg')}#{name}"
+    classes = f"icon {css}".rstrip()
+    if label:
+        return format_html(
+            '<svg class="{}" role="img" aria-label="{}"><use href="{}"></use></svg>',
+            classes,
+            label,
+            source,
+        )
+    return format_html(
+        '<svg class="{}" aria-hidden="true"><use href="{}"></use></svg>',
+        classes,
+        source,
+    )
+
+
+@register.filter
+def size(count: int | None) -> str:
+    """Return bytes as people read them: 1.2 MiB. Empty for None."""
+    if count is None:
+        return ""
+    if abs(count) < 1024:
+        return _("%(bytes)s B") % {"bytes": number_format(count)}
+    value = float(count)
+    unit = ""
+    for unit in _UNITS:  # noqa: B007 the last one is used
+        value /= 1024
+        if abs(value) < 1024:
+            break
+    return f"{number_format(value, decimal_pos=1 if abs(value) < 100 else 0)} {unit}"
+
+
+@register.filter
+def count(number: int | None) -> str:
+    """Return a number with its thousands apart: 1,234,567. Empty for None."""
+    return "" if number is None else f"{number:,}"
+
+
+@register.simple_tag
+def moment(when: datetime | None, form: str = "") -> SafeString | str:
+    """Return a time in UTC that the page's script makes the reader's.
+
+    As `ago` it becomes "3 minutes ago". Empty for None.
+    """
+    if when is None:
+        return ""
+    utc = when.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}"{}>{}</time>',
+        utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        SafeString(" data-ago") if form == "ago" else "",
+        f"{utc:%Y-%m-%d %H:%M} UTC",
+    )
+
+
+@register.filter
+def name_in(key: str, prefix: str) -> str:
+    """Return what a folder shows of a key in it; of its own key, a slash."""
+    return key.removeprefix(prefix) or "/"
