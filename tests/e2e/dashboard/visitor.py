@@ -67,7 +67,7 @@ class Visitor:
     def check_width(self) -> None:
         """Note when the page is wider than the screen."""
         wide = self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            "(page => page.scrollWidth - page.clientWidth)(document.documentElement)"
         )
         if wide > 0:
             self._note(f"{wide} pixels wider than the screen")
