@@ -9,7 +9,7 @@ export function localTimes(root) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     element.title = exact.format(moment);
-    element.textContent = "ago" in element.dataset ? ago(moment) : short.format(moment);
+    element.textContent = element.matches("[data-ago]") ? ago(moment) : short.format(moment);
   }
 }
 
