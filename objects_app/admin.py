@@ -22,7 +22,10 @@ from objects_app.models import (
     Allowance,
     Blob,
     Bucket,
+    BucketFigures,
     BucketTotals,
+    Chore,
+    DuplicatedContent,
     Grant,
     ImportedObject,
     Job,
@@ -31,11 +34,13 @@ from objects_app.models import (
     Lease,
     Node,
     OidcIdentity,
+    RequestCount,
     Segment,
     StoredObject,
     SweepHold,
     Upload,
     UploadPart,
+    UsageSample,
 )
 from objects_app.names import prefix_end
 from objects_app.queries import reads
@@ -207,6 +212,53 @@ class BucketTotalsAdmin(ReadOnlyAdmin):
     """Totals up to the journal's watermark."""
 
     list_display = ("bucket_id", "objects_total", "bytes_total")
+
+
+@admin.register(BucketFigures)
+class BucketFiguresAdmin(ReadOnlyAdmin):
+    """What the worker last measured; bucket 0 is the whole store."""
+
+    list_display = (
+        "bucket_id",
+        "objects_total",
+        "named_bytes",
+        "stored_bytes",
+        "measured_at",
+    )
+
+
+@admin.register(UsageSample)
+class UsageSampleAdmin(ReadOnlyAdmin):
+    """How much there was, over time; bucket 0 is the whole store."""
+
+    list_display = (
+        "taken_at",
+        "bucket_id",
+        "objects_total",
+        "named_bytes",
+        "stored_bytes",
+    )
+
+
+@admin.register(DuplicatedContent)
+class DuplicatedContentAdmin(ReadOnlyAdmin):
+    """The contents that deduplication saves most by."""
+
+    list_display = ("sha256", "size", "uses")
+
+
+@admin.register(RequestCount)
+class RequestCountAdmin(ReadOnlyAdmin):
+    """Requests per hour, node, method and class of status."""
+
+    list_display = ("hour", "node_id", "method", "status", "requests")
+
+
+@admin.register(Chore)
+class ChoreAdmin(ReadOnlyAdmin):
+    """What is done now and then, and when it last was."""
+
+    list_display = ("name", "ended_at", "outcome")
 
 
 @admin.register(Node)

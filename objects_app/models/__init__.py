@@ -12,6 +12,13 @@ from objects_app.models.buckets import (
     StoredObject,
 )
 from objects_app.models.fields import KeyField
+from objects_app.models.figures import (
+    BucketFigures,
+    Chore,
+    DuplicatedContent,
+    RequestCount,
+    UsageSample,
+)
 from objects_app.models.jobs import Job
 from objects_app.models.journal import BucketTotals, JournalEntry, JournalWatermark
 from objects_app.models.upkeep import ImportedObject, Lease, Node, SweepHold
@@ -23,7 +30,10 @@ __all__ = [
     "Blob",
     "BlobReference",
     "Bucket",
+    "BucketFigures",
     "BucketTotals",
+    "Chore",
+    "DuplicatedContent",
     "Grant",
     "ImportedObject",
     "Job",
@@ -33,10 +43,12 @@ __all__ = [
     "Lease",
     "Node",
     "OidcIdentity",
+    "RequestCount",
     "Role",
     "Segment",
     "StoredObject",
     "SweepHold",
     "Upload",
     "UploadPart",
+    "UsageSample",
 ]

@@ -25,10 +25,14 @@ from django.db import DatabaseError, OperationalError, connection, models
 from django.db.migrations.recorder import MigrationRecorder
 
 from objects_app.models import (
+    BucketFigures,
     BucketTotals,
+    Chore,
+    DuplicatedContent,
     JournalWatermark,
     Lease,
     Node,
+    RequestCount,
     SweepHold,
 )
 from objects_app.queries import dumps as sql
@@ -45,8 +49,13 @@ _BATCH = 2000
 _NAME_CHARACTERS = 255
 _APPS = ("auth", "objects_app")
 
-# Made anew by `recount`; of the nodes that run just now; in the header.
-_LEFT_OUT = (BucketTotals, JournalWatermark, Node, Lease, SweepHold)
+# Made anew by `recount` and the worker; of the nodes that run just now, which may write
+# them before a restore; in the header.
+_LEFT_OUT = (
+    *(BucketTotals, JournalWatermark, BucketFigures, DuplicatedContent),
+    *(Node, Lease, RequestCount, Chore),
+    SweepHold,
+)
 
 
 class BackedUp(NamedTuple):

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand
 
 from objects_app.services import (
     digests,
+    figures,
     jobs,
     journal,
     nodes,
@@ -22,6 +23,7 @@ from objects_app.services.schedule import Task, beside, run
 
 _PRUNE_SECONDS = 3600.0
 _DIGEST_SECONDS = 5.0
+_FIGURES_SECONDS = 60.0
 _JOBS_SECONDS = 1.0
 
 
@@ -72,10 +74,12 @@ def _tasks(stop: Callable[[], bool]) -> list[Task]:
         Task("pruning", _PRUNE_SECONDS, nodes.prune),
         Task("sessions", _PRUNE_SECONDS, sessions.prune),
         Task("ended jobs", _PRUNE_SECONDS, jobs.prune),
+        Task("samples", _PRUNE_SECONDS, figures.prune),
     ]
 
 
 def _long_tasks(stop: Callable[[], bool]) -> list[Task]:
     return [
         Task("digests", _DIGEST_SECONDS, lambda: digests.compute_digests(stop=stop)),
+        Task("figures", _FIGURES_SECONDS, lambda: figures.measure_hourly(stop=stop)),
     ]
