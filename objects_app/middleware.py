@@ -17,11 +17,12 @@ from objects_app.errors import InvalidArgument
 from objects_app.http.pace import Crowded
 from objects_app.http.paths import raw_path
 from objects_app.rest import problems
+from objects_app.services import request_counts
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 # Load balancers ask these by address; they tell nothing that needs protection.
-_ANY_HOST = frozenset({"/healthz", "/readyz"})
+_HEALTH = frozenset({"/healthz", "/readyz"})
 
 _OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
 _OVERRIDABLE = frozenset({"PATCH", "DELETE"})
@@ -35,6 +36,18 @@ def identity(get_response: Handler) -> Handler:
         response = get_response(request)
         response["X-Node-Id"] = settings.NODE_ID
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+    return middleware
+
+
+def counted(get_response: Handler) -> Handler:
+    """Count answers, but those to load balancers, which ask every few seconds."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        if request.path_info not in _HEALTH:
+            request_counts.note(request.method or "", response.status_code)
         return response
 
     return middleware
@@ -144,7 +157,7 @@ def allowed_host(get_response: Handler) -> Handler:
     """Refuse other hosts than ALLOWED_HOSTS: else DNS rebinding reaches the store."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        if request.path_info not in _ANY_HOST:
+        if request.path_info not in _HEALTH:
             request.get_host()  # or, without the header, the address it came to
             if (
                 "HTTP_HOST" not in request.META

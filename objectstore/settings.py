@@ -111,6 +111,7 @@ MIDDLEWARE = [
 ]
 DATA_PLANE_MIDDLEWARE = [
     "objects_app.middleware.identity",
+    "objects_app.middleware.counted",
     "objects_app.middleware.head_without_body",
     "objects_app.middleware.strict_transport",
     "objects_app.middleware.cors",

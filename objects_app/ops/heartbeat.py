@@ -5,9 +5,10 @@ import threading
 import time
 
 from django.conf import settings
-from django.db import connection
+from django.db import Error, connection
 
-from objects_app.services import key_uses, nodes, sweep
+from objects_app.errors import first_line
+from objects_app.services import key_uses, nodes, request_counts, sweep
 from objects_app.services.schedule import Task, run
 
 logger = logging.getLogger(__name__)
@@ -30,16 +31,7 @@ class Heartbeat:
         self._known = False
         self._stop = threading.Event()
         self._thread = threading.Thread(
-            target=run,
-            kwargs={
-                "tasks": [
-                    Task("heartbeat", settings.HEARTBEAT_SECONDS, self.beat),
-                    Task("spools", SPOOLS_SECONDS, sweep.clear_spools),
-                ],
-                "stop": self._stop,
-            },
-            name="heartbeat",
-            daemon=True,
+            target=self._work, name="heartbeat", daemon=True
         )
 
     def start(self) -> None:
@@ -47,17 +39,17 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, waiting a second at most for a beat under way."""
+        """End, waiting a second at most for what is still to be written."""
         self._stop.set()
         self._thread.join(JOIN_SECONDS)
 
     def beat(self) -> None:
-        """Write the row, and which keys were used, on a connection of its own."""
+        """Write the row and what was noted, on a connection of its own."""
         try:
             another = nodes.heartbeat(
                 node=self._node, uptime_seconds=time.monotonic() - self._since
             )
-            key_uses.flush()
+            _write_notes()
         finally:
             connection.close()
         if another and self._known:
@@ -66,3 +58,22 @@ class Heartbeat:
                 self._node.node_id,
             )
         self._known = True
+
+    def _work(self) -> None:
+        tasks = [
+            Task("heartbeat", settings.HEARTBEAT_SECONDS, self.beat),
+            Task("spools", SPOOLS_SECONDS, sweep.clear_spools),
+        ]
+        run(tasks=tasks, stop=self._stop)
+        try:
+            _write_notes()
+        except Error as error:
+            logger.warning("What was noted last is lost: %s", first_line(error))
+        finally:
+            connection.close()
+
+
+def _write_notes() -> None:
+    """Write which keys were used and how many requests there were."""
+    key_uses.flush()
+    request_counts.flush()

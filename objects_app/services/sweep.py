@@ -22,9 +22,11 @@ from objects_app.errors import StorageUnavailable
 from objects_app.models import Blob, SweepHold
 from objects_app.queries import upkeep
 from objects_app.queries.rows import Marked
+from objects_app.services import chores
 
 logger = logging.getLogger(__name__)
 
+CHORE = "sweep"
 CLAIM_AGE_SECONDS = 3600.0
 SPOOL_AGE_SECONDS = 86_400.0
 _WINDOW = 1000
@@ -70,9 +72,11 @@ def sweep(
         logger.info(
             "A backup holds back %d condemned blobs (%d bytes)", held, held_bytes
         )
-    return done._replace(
+    swept = done._replace(
         condemned=condemned, spools=spools, held=held, held_bytes=held_bytes
     )
+    chores.record(CHORE, swept._asdict())
+    return swept
 
 
 def clear_spools() -> int:

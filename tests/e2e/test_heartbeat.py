@@ -31,6 +31,28 @@ def node_line(server: Server) -> list[str]:
     return re.split(r"\s{2,}", line)
 
 
+COUNTED = (
+    "from objects_app.models import RequestCount as R;"
+    "from django.db.models import Sum;"
+    "print(R.objects.aggregate(n=Sum('requests', default=0))['n'])"
+)
+
+
+def counted(server: Server) -> int:
+    """Return how many requests the rows say there were."""
+    told = server.manage("shell", "--no-imports", "-c", COUNTED)
+    assert told.returncode == 0, told.stderr
+    return int(told.stdout)
+
+
+def ask(server: Server, times: int) -> None:
+    """Send requests over connections of their own, so that both processes get some."""
+    wires = [Wire(server.port) for _ in range(times)]
+    for wire in wires:
+        with wire:
+            assert wire.ask("GET", "/buckets").hear().status == 200
+
+
 def wait_for(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + SECONDS
     while not condition():
@@ -42,11 +64,15 @@ def test_a_node_of_two_processes_is_one_row_until_it_falls_silent(
     tmp_path: Path,
 ) -> None:
     with store(tmp_path, **BEATS) as server:
+        ask(server, 30)
         wait_for(lambda: node_line(server))
         assert node_line(server)[0] == "node-e2e"
         assert node_line(server)[-1] == "alive"
+        wait_for(lambda: counted(server) == 30)
+        ask(server, 30)
         server.terminate()
         assert server.wait() == 0
+        assert counted(server) == 60  # also what no beat came for
         wait_for(lambda: node_line(server)[-1] == "silent")
         assert "Traceback" not in server.log.read_text()
 

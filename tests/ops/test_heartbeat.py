@@ -12,9 +12,9 @@ from django.db import OperationalError, connection
 from pytest_django import Settings
 
 from objects_app.blobs.backend import backend
-from objects_app.models import Node
+from objects_app.models import Node, RequestCount
 from objects_app.ops.heartbeat import Heartbeat
-from objects_app.services import nodes
+from objects_app.services import nodes, request_counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,3 +102,31 @@ def test_a_second_node_of_that_name_is_warned_of(
     Heartbeat(instance="another one", since=0).beat()
     heartbeat.beat()
     assert "Another node runs as NODE_ID=test-node" in caplog.text
+
+
+def test_what_was_counted_since_the_last_beat_is_written_at_the_end(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request_counts, "_counted", {})
+    settings.HEARTBEAT_SECONDS = 3600
+    heart = Heartbeat(instance="this one", since=time.monotonic())
+    heart.start()
+    wait_for(Node.objects.exists)
+    request_counts.note("GET", 200)
+    heart.stop()
+    assert RequestCount.objects.get().requests == 1
+
+
+def test_an_end_without_a_database_is_no_error(
+    heartbeat: Heartbeat,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> None:
+        raise OperationalError("the database went away\nfor good")
+
+    heartbeat.start()
+    wait_for(Node.objects.exists)
+    monkeypatch.setattr(request_counts, "flush", fail)
+    heartbeat.stop()
+    assert "What was noted last is lost: the database went away" in caplog.messages

@@ -14,6 +14,7 @@ from objects_app.services import (
     jobs,
     journal,
     nodes,
+    request_counts,
     sessions,
     sweep,
     uploads,
@@ -75,6 +76,7 @@ def _tasks(stop: Callable[[], bool]) -> list[Task]:
         Task("sessions", _PRUNE_SECONDS, sessions.prune),
         Task("ended jobs", _PRUNE_SECONDS, jobs.prune),
         Task("samples", _PRUNE_SECONDS, figures.prune),
+        Task("request counts", _PRUNE_SECONDS, request_counts.prune),
     ]
 
 
