@@ -1,13 +1,21 @@
-"""Icons, sizes and times of the console's templates."""
+"""Icons, sizes and times of the console's templates, and what its reader may do."""
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from django import template
+from django.template import Context
 from django.templatetags.static import static
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+
+from objects_app.access import policy
+from objects_app.access.policy import Action
+
+if TYPE_CHECKING:
+    from objects_app.queries.rows import BucketRow
 
 register = template.Library()
 
@@ -76,3 +84,9 @@ def moment(when: datetime | None, form: str = "") -> SafeString | str:
 def name_in(key: str, prefix: str) -> str:
     """Return what a folder shows of a key in it; of its own key, a slash."""
     return key.removeprefix(prefix) or "/"
+
+
+@register.simple_tag(takes_context=True)
+def allowed(context: Context, bucket: "BucketRow", action: str) -> bool:
+    """Whether the reader may do this (an access.policy.Action) with a bucket."""
+    return policy.allows(context["principal"], bucket, Action(action))
