@@ -1,10 +1,15 @@
 """Handing out tokens, for a password or an access key, and presigned URLs."""
 
+import time
+from datetime import UTC, datetime
+from typing import NamedTuple
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
-from objects_app.access import logins, tokens
+from objects_app.access import logins, presigned, tokens
+from objects_app.access.presigned import Issuer
 from objects_app.access.principals import actor_of, principal_of
 from objects_app.errors import CredentialsRequired
 from objects_app.models import JournalEntry
@@ -51,14 +56,57 @@ def token_for_key(request: HttpRequest) -> tokens.Issued:
     return issued
 
 
-def record_url(
-    request: HttpRequest, *, bucket: BucketRow | NewBucket, key: str, what: str
-) -> None:
-    """Write down who was handed a presigned URL; what is done by it is, anyway."""
+class IssuedURL(NamedTuple):
+    """A presigned URL, and when it ends."""
+
+    url: str
+    expires_at: datetime
+
+
+def presigned_url(
+    request: HttpRequest,
+    *,
+    issuer: Issuer,
+    bucket: BucketRow | NewBucket,
+    key: str,
+    target: str,
+    method: str,
+    seconds: int,
+    content_type: str | None = None,
+    max_bytes: int | None = None,
+    sha256: str | None = None,
+    filename: str | None = None,
+    version: str | None = None,
+    at: str | None = None,
+) -> IssuedURL:
+    """Return a URL of the object at this address, and write down who got it.
+
+    `target` is the object's path in a URL. What is done with the URL is written down
+    anyway. Raises InvalidArgument for what no presigned URL can hold.
+    """
+    encoded_path, _, by_query = target.partition("?")
+    path = f"/buckets/{bucket.name}/objects" + ("" if by_query else f"/{key}")
+    expires_at = int(time.time()) + seconds
+    query = presigned.sign(
+        method=method,
+        path=path.encode(),
+        issuer=issuer,
+        expires_at=expires_at,
+        content_type=content_type,
+        max_bytes=max_bytes,
+        sha256=sha256,
+        filename=filename,
+        key=key if by_query else None,
+        version=version,
+        at=at,
+    )
+    ends = datetime.fromtimestamp(expires_at, UTC)
     audit.record(
         operation=JournalEntry.Operation.PRESIGN,
         by=actor_of(request),
         bucket=bucket,
         key=key,
-        detail=what,
+        detail=f"{method} until {ends:%Y-%m-%dT%H:%M:%S.%fZ}",
     )
+    origin = f"{request.scheme}://{request.get_host()}"
+    return IssuedURL(f"{origin}{encoded_path}?{query}", ends)

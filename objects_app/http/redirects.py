@@ -5,6 +5,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from objects_app.errors import InvalidArgument
+from objects_app.http.paths import query
+
 # What asks for a part or sets conditions is answered here, where HEAD is: S3's ETag and
 # Last-Modified are the blob's, not the object's.
 _CONDITIONS = (
@@ -15,9 +18,18 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def may_redirect(request: HttpRequest) -> bool:
-    """Whether a GET may be answered elsewhere: it wants all, whatever it has."""
-    return settings.DOWNLOAD_MODE == "redirect" and not any(
-        name in request.headers for name in _CONDITIONS
+    """Whether a GET may be answered elsewhere: it wants all, whatever it has.
+
+    `?redirect=0` says that it may not: pages whose policy knows this origin alone show
+    pictures so. Raises InvalidArgument for another value.
+    """
+    wanted = query(request.META).get("redirect")
+    if wanted not in {None, "0"}:
+        raise InvalidArgument("redirect is 0, or left out.")
+    return (
+        settings.DOWNLOAD_MODE == "redirect"
+        and wanted is None
+        and not any(name in request.headers for name in _CONDITIONS)
     )
 
 

@@ -1,7 +1,5 @@
 """POST /presign: a URL that does one thing with one object, for whoever has it."""
 
-import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from django.http import HttpRequest, HttpResponseBase
@@ -49,36 +47,29 @@ def _create(request: HttpRequest) -> HttpResponseBase:
         raise InvalidArgument("content_type is no media type.")
     _check_choice(wanted)
     bucket = _gate(principal, wanted)
-    target = url_path(wanted.bucket, wanted.key)
-    by_query = "?" in target
-    path = f"/buckets/{wanted.bucket}/objects" + ("" if by_query else f"/{wanted.key}")
-    expires_at = int(time.time()) + wanted.expires_in
-    query = presigned.sign(
-        method=wanted.method,
-        path=path.encode(),
+    issued = issuing.presigned_url(
+        request,
         issuer=issuer,
-        expires_at=expires_at,
+        bucket=bucket,
+        key=wanted.key,
+        target=url_path(wanted.bucket, wanted.key),
+        method=wanted.method,
+        seconds=wanted.expires_in,
         content_type=wanted.content_type,
         max_bytes=wanted.max_bytes,
         sha256=wanted.sha256,
         filename=wanted.filename,
-        key=wanted.key if by_query else None,
         version=wanted.version,
         at=wanted.at,
     )
-    ends = timestamp(datetime.fromtimestamp(expires_at, UTC))
-    issuing.record_url(
-        request, bucket=bucket, key=wanted.key, what=f"{wanted.method} until {ends}"
-    )
-    origin = f"{request.scheme}://{request.get_host()}"
     return json_answer(
         {
-            "url": f"{origin}{target.partition('?')[0]}?{query}",
+            "url": issued.url,
             "method": wanted.method,
             "headers": {"Content-Type": wanted.content_type}
             if wanted.content_type
             else {},
-            "expires_at": ends,
+            "expires_at": timestamp(issued.expires_at),
         }
     )
 

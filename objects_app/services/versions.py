@@ -66,6 +66,27 @@ def list_versions(
     elif wanted:
         span = span_after(prefix, after)
         entries += history.versions(bucket=bucket, span=span, limit=wanted)
+    return _page(entries, limit)
+
+
+def list_versions_of(
+    *, bucket: BucketRow, key: str, cursor: str | None = None, limit: int = PAGE_MAX
+) -> VersionsPage:
+    """List the versions of one key, as `list_versions` does."""
+    if cursor is None:
+        span = Span(key, inclusive=True, end=key + JUST_AFTER)
+        entries = history.versions(bucket=bucket, span=span, limit=limit + 1)
+    else:
+        place, before = _read_cursor(cursor)
+        if before is None or (place.bucket, place.key) != (bucket.name, key):
+            raise InvalidArgument("The cursor belongs to a listing of another key.")
+        entries = history.older_versions(
+            bucket=bucket, key=key, before=before, limit=limit + 1
+        )
+    return _page(entries, limit)
+
+
+def _page(entries: list[ListedVersion], limit: int) -> VersionsPage:
     if len(entries) <= limit:
         return VersionsPage(entries, None)
     return VersionsPage(entries[:limit], _cursor_after(entries[limit - 1].entry))

@@ -150,6 +150,17 @@ def test_nothing_is_redirected_unless_asked(
     assert (answer.status, answer.body) == (200, LARGE)
 
 
+def test_who_asks_for_no_redirect_gets_the_bytes_from_here(
+    data_plane: DataPlane,
+) -> None:
+    data_plane.put(PATH, LARGE)
+
+    answer = data_plane.get(f"{PATH}?redirect=0")
+
+    assert (answer.status, answer.body) == (200, LARGE)
+    assert_problem(data_plane.get(f"{PATH}?redirect=1"), 400, "invalid_argument")
+
+
 def test_head_is_answered_here(data_plane: DataPlane) -> None:
     data_plane.put(PATH, LARGE)
 

@@ -1,5 +1,6 @@
 """The listing of versions, against a simple model."""
 
+from collections.abc import Iterator
 from itertools import product
 from random import Random
 
@@ -104,3 +105,31 @@ def test_a_cursor_of_another_bucket_or_listing_is_refused() -> None:
     for foreign in ("WyJvbmUiLCJhIiwieCJd", "WyJvbmUiLCJhIiwiMjAyNiJd", "!", "e30"):
         with pytest.raises(InvalidArgument, match="not one of ours"):
             versions.list_versions(bucket=one, cursor=foreign)
+
+
+def versions_of(bucket: BucketRow, key: str) -> Iterator[str]:
+    cursor: str | None = None
+    while True:
+        page = versions.list_versions_of(bucket=bucket, key=key, cursor=cursor, limit=2)
+        yield from (version.entry.version_id for version in page.entries)
+        if (cursor := page.next_cursor) is None:
+            return
+
+
+def test_the_versions_of_one_key_are_those_and_no_others() -> None:
+    past = random_past(Random(5))  # noqa: S311 no secret
+    bucket = make_bucket(past)
+    for key in past:
+        expected = [line[1] for line in model(past, key, "") if line[0] == key]
+        assert list(versions_of(bucket, key)) == expected
+
+
+def test_a_cursor_of_another_key_is_refused() -> None:
+    past = random_past(Random(5))  # noqa: S311 no secret
+    bucket = make_bucket(past)
+    everything = versions.list_versions(bucket=bucket, limit=1)
+    assert everything.next_cursor is not None
+    with pytest.raises(InvalidArgument, match="another key"):
+        versions.list_versions_of(
+            bucket=bucket, key="no key", cursor=everything.next_cursor
+        )

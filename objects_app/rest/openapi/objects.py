@@ -52,6 +52,7 @@ def _get(suffix: str, *named: Json) -> Json:
             VERSION,
             AT,
             parameter("describe", "`1`: the description as JSON.", enum=["1"]),
+            parameter("redirect", "`0`: the bytes come from here.", enum=["0"]),
             RANGE,
             header("If-Range", "The range only if this is the ETag or date."),
             *READ_CONDITIONS,
