@@ -6,12 +6,13 @@ services, and into the journal.
 """
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from objects_app.admin import access, activity, people, storage
 
 __all__ = ["access", "activity", "people", "storage"]
 
-admin.site.site_header = "Object store"
-admin.site.site_title = "Object store"
-admin.site.index_title = "Tables"
+admin.site.site_header = _("Object store")
+admin.site.site_title = _("Object store")
+admin.site.index_title = _("Tables")
 admin.site.site_url = "/ui/"

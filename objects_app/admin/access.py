@@ -1,5 +1,6 @@
 """Who may do what, and who tried."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import ip_address
 
@@ -7,8 +8,12 @@ from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
-from objects_app.admin.base import ReadOnlyAdmin
+from objects_app.access import keys
+from objects_app.admin.actions import Told, confirmed, each
+from objects_app.admin.base import ReadOnlyAdmin, actor_of
 from objects_app.admin.lists import Rows, some
 from objects_app.models import AccessKey, Allowance, Grant, OidcIdentity
 
@@ -20,8 +25,20 @@ class AccessKeyAdmin(ReadOnlyAdmin):
     list_display = ("key_id", "user", "label", "expires_at", "revoked_at")
     list_select_related = ("user",)
     search_fields = ("key_id", "user")
-    search_help_text = "A key's ID, or a user's name"
+    search_help_text = _("A key's ID, or a user's name")
     exclude = ("sealed_secret",)
+    actions = ("revoke",)
+
+    @confirmed(
+        label=_("Revoke"),
+        warning=_("These keys, with the tokens and presigned URLs they made, end now."),
+    )
+    def revoke(self, request: HttpRequest, rows: list[AccessKey]) -> Iterator[Told]:
+        """End the keys."""
+        by = actor_of(request)
+        yield from each(
+            rows, lambda key: keys.revoke_key(key_id=key.key_id, user_id=None, by=by)
+        )
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the key, or those of the user."""
@@ -35,7 +52,7 @@ class GrantAdmin(ReadOnlyAdmin):
     list_display = ("bucket", "user", "group", "role", "prefix", "created_at")
     list_select_related = ("bucket", "user", "group")
     search_fields = ("bucket", "user", "group")
-    search_help_text = "The name of a bucket, a user or a group"
+    search_help_text = _("The name of a bucket, a user or a group")
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the grants in the bucket, to the user or to the group."""
@@ -50,7 +67,7 @@ class AllowanceAdmin(ReadOnlyAdmin):
     list_display = ("user", "buckets", "objects_quota", "bytes_quota")
     list_select_related = ("user",)
     search_fields = ("user",)
-    search_help_text = "A user's name"
+    search_help_text = _("A user's name")
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the user's."""
@@ -64,7 +81,7 @@ class OidcIdentityAdmin(ReadOnlyAdmin):
     list_display = ("issuer", "subject", "user", "created_at")
     list_select_related = ("user",)
     search_fields = ("subject", "user")
-    search_help_text = "A subject of the provider that is configured, or a user's name"
+    search_help_text = _("A subject of the provider configured, or a user's name")
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the subject's, or the user's."""
@@ -78,7 +95,7 @@ class AccessAttemptAdmin(ReadOnlyAdmin):
 
     list_display = ("username", "ip_address", "failures_since_start", "attempt_time")
     search_fields = ("username", "ip_address")
-    search_help_text = "An account, or the network that it was tried from"
+    search_help_text = _("An account, or the network that it was tried from")
     exclude = ("user_agent", "http_accept", "get_data", "post_data")
 
     def find(self, rows: Rows, term: str) -> Rows:

@@ -5,6 +5,9 @@ import re
 from django.contrib import admin
 from django.db.models import Max, Min, Q
 from django.http import HttpRequest
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from objects_app.admin.base import ReadOnlyAdmin
 from objects_app.admin.lists import (
@@ -51,7 +54,10 @@ class JournalList(KeysetList):
         bottom = max(top - LOOKED_THROUGH, first)
         self.queryset = self.queryset.filter(pk__gte=bottom, pk__lt=top)
         super().get_results(request)
-        self.note = f"Looked through entries {bottom:,} to {min(top - 1, last):,}"
+        self.note = gettext("Looked through entries %(first)s to %(last)s") % {
+            "first": f"{bottom:,}",
+            "last": f"{min(top - 1, last):,}",
+        }
         if not self.next_page and bottom > first:
             self.next_page = self.link(AFTER, [bottom])
         if not self.previous_page and top <= last:
@@ -76,10 +82,13 @@ class JournalEntryAdmin(ReadOnlyAdmin):
         "request_id",
     )
     search_fields = ("bucket_name", "key", "actor", "key_id", "request_id", "sha256")
-    search_help_text = (
-        "A bucket with or without the beginning of a key (photos/2026/), a user, an "
-        f"access key, an address, a request or a SHA-256; {LOOKED_THROUGH:,} entries "
-        "are looked through at a time"
+    search_help_text = format_lazy(
+        _(
+            "A bucket, with or without the beginning of a key (photos/2026/), a user, "
+            "an access key, an address, a request or a SHA-256; {number} entries are "
+            "looked through at a time"
+        ),
+        number=f"{LOOKED_THROUGH:,}",
     )
 
     def find(self, rows: Rows, term: str) -> Rows:
@@ -103,7 +112,7 @@ class BucketTotalsAdmin(ReadOnlyAdmin):
 
     list_display = ("bucket_id", "objects_total", "bytes_total")
     search_fields = ("bucket_id",)
-    search_help_text = "A bucket"
+    search_help_text = _("A bucket")
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the bucket's."""
@@ -114,9 +123,9 @@ class BucketTotalsAdmin(ReadOnlyAdmin):
 class Unfinished(IndexFilter):
     """Jobs that wait or run."""
 
-    title = "state"
+    title = _("state")
     parameter_name = "jobs"
-    choice = ("unfinished", "Unfinished")
+    choice = ("unfinished", _("Unfinished"))
     condition = Q(state__in=[Job.State.QUEUED, Job.State.RUNNING])
 
 
@@ -137,7 +146,7 @@ class JobAdmin(ReadOnlyAdmin):
     list_filter = (Unfinished,)
     list_select_related = ("user",)
     search_fields = ("job_id", "user")
-    search_help_text = "A job's ID, or a user's name"
+    search_help_text = _("A job's ID, or a user's name")
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the job, or those of the user."""

@@ -17,15 +17,17 @@ from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 
 from objects_app.models import Bucket
 from objects_app.names import prefix_end
 
-MOST_FOUND = 500
+MOST_FOUND = 200
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 AFTER, BEFORE = "after", "before"
 
 Rows = QuerySet[Any]
+Text = Any  # str, or what is translated once it is shown
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not at run time
@@ -41,11 +43,11 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not at run time
 class IndexFilter(SimpleListFilter):
     """The rows that an index is made of, beside all; in the order of the index."""
 
-    choice: ClassVar[tuple[str, str]]
+    choice: ClassVar[tuple[str, Text]]
     condition: ClassVar[Q]
     ordering: ClassVar[tuple[str, ...]] = ()
 
-    def lookups(self, *_: Any) -> list[tuple[str, str]]:
+    def lookups(self, *_: Any) -> list[tuple[str, Text]]:
         """Return the one choice beside all."""
         return [self.choice]
 
@@ -63,6 +65,11 @@ class KeysetList(ChangeList):
 
     previous_page = next_page = ""
     note = ""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        if not self.is_popup:
+            self.title = str(capfirst(self.opts.verbose_name_plural))
 
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: Any = None

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.auth import admin as django_admin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from objects_app.admin.base import StoreAdmin
 from objects_app.admin.lists import Rows
@@ -22,7 +23,7 @@ class UserAdmin(StoreAdmin, django_admin.UserAdmin):  # type: ignore[type-arg]
     list_filter = ()
     ordering = ("username",)
     search_fields = ("username",)
-    search_help_text = "The beginning of a name"
+    search_help_text = _("The beginning of a name")
     autocomplete_fields = ("groups",)
 
     def find(self, rows: Rows, term: str) -> Rows:
@@ -40,7 +41,7 @@ class GroupAdmin(StoreAdmin, django_admin.GroupAdmin):
 
     ordering = ("name",)
     search_fields = ("name",)
-    search_help_text = "The beginning of a name"
+    search_help_text = _("The beginning of a name")
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the groups whose name begins so."""

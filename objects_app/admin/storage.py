@@ -7,6 +7,8 @@ from urllib.parse import quote, urlencode
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from objects_app.admin.base import ReadOnlyAdmin, actor_of
 from objects_app.admin.lists import (
@@ -43,7 +45,7 @@ class BucketAdmin(ReadOnlyAdmin):
     list_select_related = ("owner",)
     ordering = ("name",)
     search_fields = ("name",)
-    search_help_text = "The beginning of a name"
+    search_help_text = _("The beginning of a name")
     autocomplete_fields = ("owner",)
     readonly_fields = (
         "name",
@@ -87,9 +89,9 @@ class BucketAdmin(ReadOnlyAdmin):
 class WithoutDigest(IndexFilter):
     """Objects that came in parts and whose SHA-256 is still to be computed."""
 
-    title = "digest"
+    title = _("digest")
     parameter_name = "digest"
-    choice = ("missing", "Not computed yet")
+    choice = ("missing", _("Not computed yet"))
     condition = Q(sha256="", is_delete_marker=False)
 
 
@@ -111,9 +113,12 @@ class StoredObjectAdmin(ReadOnlyAdmin):
     list_filter = (WithoutDigest,)
     list_select_related = ("bucket",)
     search_fields = ("bucket", "key", "sha256")
-    search_help_text = (
-        "A key with its bucket, or the beginning of one: photos/2026/cat.jpg; or a "
-        f"SHA-256: of the content, or of a part of it ({MOST_FOUND} of each are shown)"
+    search_help_text = format_lazy(
+        _(
+            "A key with its bucket, or the beginning of one: photos/2026/cat.jpg; or a "
+            "SHA-256: of the content, or of a part of it ({most} of each are shown)"
+        ),
+        most=MOST_FOUND,
     )
 
     def find(self, rows: Rows, term: str) -> Rows:
@@ -147,9 +152,9 @@ def _with_digest(rows: Rows, sha256: str) -> Rows:
 class Condemned(IndexFilter):
     """Blobs that the sweep has found nothing to refer to, the first to go first."""
 
-    title = "sweep"
+    title = _("sweep")
     parameter_name = "sweep"
-    choice = ("condemned", "Condemned")
+    choice = ("condemned", _("Condemned"))
     condition = Q(condemned_at__isnull=False)
     ordering = ("condemned_at", "pk")
 
@@ -168,7 +173,7 @@ class BlobAdmin(ReadOnlyAdmin):
     )
     list_filter = (Condemned,)
     search_fields = ("sha256",)
-    search_help_text = "A SHA-256, or the beginning of one"
+    search_help_text = _("A SHA-256, or the beginning of one")
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the blobs whose digest begins so."""
@@ -186,7 +191,9 @@ class SegmentAdmin(ReadOnlyAdmin):
     list_display = ("object", "number", "offset", "size", "blob")
     list_select_related = ("object", "blob")
     search_fields = ("blob", "object")
-    search_help_text = f"A blob's SHA-256 ({MOST_FOUND} are shown), or an object's ID"
+    search_help_text = format_lazy(
+        _("A blob's SHA-256 ({most} are shown), or an object's ID"), most=MOST_FOUND
+    )
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return where the bytes are a part, or all parts of the object."""
@@ -213,7 +220,7 @@ class UploadAdmin(ReadOnlyAdmin):
     )
     list_select_related = ("bucket",)
     search_fields = ("upload_id", "bucket", "key")
-    search_help_text = (
+    search_help_text = _(
         "An upload's ID; or a bucket and the beginning of a key, for those unfinished: "
         "photos/2026/"
     )
@@ -233,7 +240,9 @@ class UploadPartAdmin(ReadOnlyAdmin):
     list_display = ("upload", "number", "size", "sha256", "created_at")
     list_select_related = ("upload",)
     search_fields = ("upload", "blob")
-    search_help_text = f"An upload's ID, or a SHA-256 ({MOST_FOUND} are shown)"
+    search_help_text = format_lazy(
+        _("An upload's ID, or a SHA-256 ({most} are shown)"), most=MOST_FOUND
+    )
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the parts of the upload, or those that are the bytes."""
@@ -249,7 +258,7 @@ class ImportedObjectAdmin(ReadOnlyAdmin):
 
     list_display = ("source", "source_key", "source_size", "key", "imported_at")
     search_fields = ("bucket_id", "key")
-    search_help_text = "A bucket and the beginning of a key: photos/2026/"
+    search_help_text = _("A bucket and the beginning of a key: photos/2026/")
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return what was brought to keys of that beginning."""
