@@ -1,7 +1,6 @@
 """The admin shows every table and changes next to nothing."""
 
 import hashlib
-import re
 
 import pytest
 from django.apps import apps
@@ -13,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from objects_app.models import Blob, Bucket, JournalEntry, StoredObject
+from tests.admin.pages import changelist
 from tests.client import DataPlane
 from tests.services.store import Store
 from tests.services.uploading import upload_whole
@@ -23,37 +23,13 @@ MODELS = list(apps.get_app_config("objects_app").get_models())
 
 
 @pytest.fixture
-def chief(client: Client) -> Client:
-    """A client signed in as a superuser."""
-    client.force_login(User.objects.create_superuser("chief"))
-    return client
-
-
-@pytest.fixture
 def stored(everybody_may_write: None, data_plane: DataPlane) -> None:
     for key in ("a/1", "a/2", "b"):
         data_plane.put(f"/buckets/photos/objects/{key}", key.encode())
 
 
-def changelist(name: str, query: str = "") -> str:
-    return reverse(f"admin:objects_app_{name}_changelist") + query
-
-
 def test_every_model_is_registered() -> None:
     assert [model for model in MODELS if not admin.site.is_registered(model)] == []
-
-
-@pytest.mark.parametrize("name", [model._meta.model_name for model in MODELS])
-@pytest.mark.usefixtures("stored")
-def test_a_list_opens_without_counting_all_rows(chief: Client, name: str) -> None:
-    with CaptureQueriesContext(
-        connection,
-    ) as seen:
-        assert chief.get(changelist(name)).status_code == 200
-    statements = [query["sql"] for query in seen.captured_queries]
-    counts = [s for s in statements if "COUNT(" in s and "django_" not in s]
-    assert counts
-    assert [s for s in counts if not re.search(r"LIMIT \S+", s)] == []
 
 
 @pytest.mark.parametrize(
@@ -62,6 +38,7 @@ def test_a_list_opens_without_counting_all_rows(chief: Client, name: str) -> Non
         ("photos/", {"a/1", "a/2", "b"}),
         ("photos/a/", {"a/1", "a/2"}),
         ("photos", {"a/1", "a/2", "b"}),
+        ("photos/b", {"b"}),
         ("other/", set()),
         (
             "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d",
@@ -73,7 +50,7 @@ def test_a_list_opens_without_counting_all_rows(chief: Client, name: str) -> Non
 def test_objects_are_found_by_bucket_and_prefix_or_by_digest(
     chief: Client, term: str, keys: set[str]
 ) -> None:
-    page = chief.get(changelist("storedobject", f"?q={term}"))
+    page = chief.get(changelist("storedobject", term))
     assert {row.key for row in page.context["cl"].result_list} == keys
 
 
@@ -81,9 +58,7 @@ def test_objects_are_found_by_bucket_and_prefix_or_by_digest(
 def test_objects_made_of_parts_are_found_by_the_digest_of_one(chief: Client) -> None:
     upload_whole(Store(), "a", b"b")
 
-    page = chief.get(
-        changelist("storedobject", f"?q={hashlib.sha256(b'b').hexdigest()}")
-    )
+    page = chief.get(changelist("storedobject", hashlib.sha256(b"b").hexdigest()))
 
     assert [row.key for row in page.context["cl"].result_list] == ["a"]
 
