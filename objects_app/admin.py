@@ -23,6 +23,7 @@ from objects_app.models import (
     Blob,
     Bucket,
     BucketTotals,
+    ConsoleSession,
     Grant,
     ImportedObject,
     Job,
@@ -275,6 +276,17 @@ class OidcIdentityAdmin(ReadOnlyAdmin):
 
     list_display = ("issuer", "subject", "user", "created_at")
     list_select_related = ("user",)
+
+
+@admin.register(ConsoleSession)
+class ConsoleSessionAdmin(ReadOnlyAdmin):
+    """Who is signed in, or was; `/ui/users/` ends sessions."""
+
+    list_display = ("session_key", "user", "expire_date")
+    list_select_related = ("user",)
+    ordering = ("-expire_date",)
+    search_fields = ("=user__username",)
+    exclude = ("session_data",)
 
 
 @admin.register(AccessAttempt)

@@ -3,7 +3,14 @@
 Times are the database's clock (`db_default=Now()`), never a node's.
 """
 
-from objects_app.models.access import AccessKey, Allowance, Grant, OidcIdentity, Role
+from objects_app.models.access import (
+    AccessKey,
+    Allowance,
+    ConsoleSession,
+    Grant,
+    OidcIdentity,
+    Role,
+)
 from objects_app.models.buckets import (
     Blob,
     BlobReference,
@@ -24,6 +31,7 @@ __all__ = [
     "BlobReference",
     "Bucket",
     "BucketTotals",
+    "ConsoleSession",
     "Grant",
     "ImportedObject",
     "Job",

@@ -26,6 +26,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from objects_app.models import (
     BucketTotals,
+    ConsoleSession,
     JournalWatermark,
     Lease,
     Node,
@@ -45,8 +46,15 @@ _BATCH = 2000
 _NAME_CHARACTERS = 255
 _APPS = ("auth", "objects_app")
 
-# Made anew by `recount`; of the nodes that run just now; in the header.
-_LEFT_OUT = (BucketTotals, JournalWatermark, Node, Lease, SweepHold)
+# Made anew by `recount`; of the nodes and people that are here just now; in the header.
+_LEFT_OUT = (
+    BucketTotals,
+    JournalWatermark,
+    Node,
+    Lease,
+    ConsoleSession,
+    SweepHold,
+)
 
 
 class BackedUp(NamedTuple):
