@@ -140,6 +140,22 @@ class NoSuchJob(StoreError):
     """There is no such job, or the caller may not know of it."""
 
 
+class NoSuchUser(StoreError):
+    """There is no user of that name."""
+
+
+class NoSuchGroup(StoreError):
+    """There is no group of that name."""
+
+
+class GroupInUse(StoreError):
+    """A group with members or grants cannot be deleted."""
+
+
+class LastAdministrator(StoreError):
+    """Somebody has to stay who can administer the store."""
+
+
 class NoSuchGrant(StoreError):
     """Nothing of the kind was granted."""
 

@@ -80,7 +80,7 @@ def test_all_limits_may_be_chosen() -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("nobody",), "There is no user nobody: add one at /admin/auth/user/ first."),
+        (("nobody",), "There is no user nobody: add one at /ui/users/ first."),
         (("\udcff",), "There is no user"),
         (("olga", "--expires-in", "0"), "1 second to 10 years"),
         (("olga", "--expires-in", "-5"), "1 second to 10 years"),

@@ -8,17 +8,24 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Subquery
 from django.db.models.functions import Now
 
 from objects_app.access import accounts
 from objects_app.access.sealing import SecretUnreadable, is_current, seal, unseal
 from objects_app.errors import InvalidArgument, NoSuchAccessKey
 from objects_app.models import AccessKey, JournalEntry
-from objects_app.names import check_bucket_name, check_prefix, is_access_key_id
+from objects_app.names import (
+    check_bucket_name,
+    check_prefix,
+    is_access_key_id,
+    is_storable,
+)
 from objects_app.queries.rows import Actor
 from objects_app.services import audit
 
 MOST_KEYS = 1000  # of one user
+PAGE = 50  # of everyone's
 MOST_SECONDS = 10 * 366 * 86_400
 _MOST_CHARACTERS = 100
 _ID_BYTES = 10
@@ -57,6 +64,20 @@ class NewKey:
 
     row: KeyRow
     secret: str = field(repr=False)
+
+
+class HeldKey(NamedTuple):
+    """A key and its user's name."""
+
+    user: str
+    row: KeyRow
+
+
+class KeyPage(NamedTuple):
+    """Some keys, newest first, and what to go on after, None when there are no more."""
+
+    keys: list[HeldKey]
+    next: str | None
 
 
 class Rotated(NamedTuple):
@@ -105,6 +126,20 @@ def create_key(
 def list_keys(*, user_id: int) -> list[KeyRow]:
     """Return a user's keys, newest first, with those that work no more."""
     return [_row(k) for k in AccessKey.objects.filter(user_id=user_id).order_by("-id")]
+
+
+def list_everyones_keys(*, user: str = "", after: str = "") -> KeyPage:
+    """Return a page of all keys, or of one user's by name, after the one of that id."""
+    if not is_storable(user + after):
+        return KeyPage([], None)
+    found = AccessKey.objects.select_related("user").order_by("-id")
+    if user:
+        found = found.filter(user__username=user)
+    if after:
+        place = AccessKey.objects.filter(key_id=after).values("pk")[:1]
+        found = found.filter(pk__lt=Subquery(place))
+    page = [HeldKey(k.user.get_username(), _row(k)) for k in found[: PAGE + 1]]
+    return KeyPage(page[:PAGE], page[PAGE - 1].row.key_id if len(page) > PAGE else None)
 
 
 def revoke_key(*, key_id: str, user_id: int | None, by: Actor) -> None:

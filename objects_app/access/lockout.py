@@ -6,7 +6,8 @@ an account locked by trying on.
 """
 
 import math
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from axes.attempts import get_cool_off_threshold
 from axes.handlers.database import AxesDatabaseHandler
@@ -14,17 +15,33 @@ from axes.handlers.proxy import AxesProxyHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Max, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.timezone import now
 
 from objects_app.access.addresses import client_network
+from objects_app.models import JournalEntry
+from objects_app.queries.rows import Actor
+from objects_app.services import audit
+
+MOST_LOCKS = 100  # of each kind, that are shown
 
 # An address that tries many accounts, and an account tried from many addresses.
 _TIMES_PER_ADDRESS = 10
 _TIMES_PER_ACCOUNT = 20
 
 Credentials = dict[str, Any] | None
+
+
+class Lock(NamedTuple):
+    """Who cannot sign in: an account from an address; without `username` any account
+    from there, without `address` the account from anywhere."""
+
+    username: str | None
+    address: str | None
+    failures: int
+    ends_at: datetime
 
 
 class Handler(AxesDatabaseHandler):  # type: ignore[misc] # axes has no types
@@ -89,6 +106,43 @@ def forget(shown: HttpRequest, name: str) -> None:
     """Begin anew for this account and address, after a login that went well."""
     pair, _, _ = _counted_by(shown, {"username": name})
     AccessAttempt.objects.filter(pair).delete()
+
+
+def locks() -> list[Lock]:
+    """Return the locks there are, the widest first, the latest of each kind first."""
+    kinds = {
+        ("ip_address",): settings.LOGIN_FAILURES * _TIMES_PER_ADDRESS,
+        ("username",): settings.LOGIN_FAILURES * _TIMES_PER_ACCOUNT,
+        ("username", "ip_address"): settings.LOGIN_FAILURES,
+    }
+    length = timedelta(seconds=settings.LOGIN_LOCK_SECONDS)
+    recent = AccessAttempt.objects.filter(attempt_time__gte=now() - length)
+    return [
+        Lock(
+            row.get("username"),
+            row.get("ip_address"),
+            row["failures"],
+            row["last"] + length,
+        )
+        for columns, most in kinds.items()
+        for row in recent.values(*columns)
+        .annotate(failures=Sum("failures_since_start"), last=Max("attempt_time"))
+        .filter(failures__gte=most)
+        .order_by("-last")[:MOST_LOCKS]
+    ]
+
+
+def release(*, username: str | None, address: str | None, by: Actor) -> None:
+    """Forget the failures of an account, an address, or (both named) of the pair."""
+    named = {"username": username, "ip_address": address}
+    which = {name: value for name, value in named.items() if value is not None}
+    with transaction.atomic():
+        if which and AccessAttempt.objects.filter(**which).delete()[0]:
+            audit.record(
+                operation=JournalEntry.Operation.RELEASE_LOCK,
+                by=by,
+                detail=" from ".join(which.values()),
+            )
 
 
 def _counted_by(request: HttpRequest, credentials: Credentials) -> tuple[Q, Q, Q]:

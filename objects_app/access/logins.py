@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
-from objects_app.access import accounts, lockout
+from objects_app.access import accounts, lockout, sessions
 from objects_app.access.addresses import client_address
 from objects_app.errors import InvalidCredentials, LoginLocked, TooManyLogins
 from objects_app.models import JournalEntry
@@ -70,6 +70,7 @@ def hash_and_compare(shown: HttpRequest, name: str, password: str) -> object:
 def sign_in(request: HttpRequest, user: User, *, detail: str = "") -> None:
     """Begin the console's session of a user whose password or claims were checked."""
     auth.login(request, user, backend=_BACKEND)
+    sessions.note_beginning(request)
     request.session.set_expiry(None)  # single sign-on gave it a short life at first
     record(request, _Operation.LOGIN, label=user.get_username(), detail=detail)
 

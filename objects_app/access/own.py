@@ -42,6 +42,16 @@ def key_revoker(principal: Principal, key_id: str) -> int | None:
     return None if principal.is_superuser else user_id
 
 
+def administrator(principal: Principal, what: str) -> None:
+    """Raise AccessDenied unless an administrator asks who proved it in person.
+
+    For what makes credentials or gives power: a stolen key must not outlive its end.
+    """
+    policy.require_superuser(principal, what)
+    if not principal.is_person:
+        raise AccessDenied(f"An access key may not {what}: sign in.")
+
+
 def issuer(principal: Principal) -> Issuer:
     """Return in whose name the caller may presign. Raises CredentialsRequired."""
     user_id = known_user(principal)

@@ -15,7 +15,7 @@ from objects_app.access import keys
 from objects_app.admin.actions import Told, confirmed, each
 from objects_app.admin.base import ReadOnlyAdmin, actor_of
 from objects_app.admin.lists import Rows, some
-from objects_app.models import AccessKey, Allowance, Grant, OidcIdentity
+from objects_app.models import AccessKey, Allowance, ConsoleSession, Grant, OidcIdentity
 
 
 @admin.register(AccessKey)
@@ -104,3 +104,19 @@ class AccessAttemptAdmin(ReadOnlyAdmin):
         with suppress(ValueError):
             wanted.append(Q(ip_address=str(ip_address(term))))
         return some(rows, *wanted)
+
+
+@admin.register(ConsoleSession)
+class ConsoleSessionAdmin(ReadOnlyAdmin):
+    """Who is signed in, or was; `/ui/users/` ends sessions."""
+
+    list_display = ("session_key", "user", "expire_date")
+    list_select_related = ("user",)
+    ordering = ("-expire_date", "-pk")
+    search_fields = ("user",)
+    search_help_text = _("A user's name")
+    exclude = ("session_data",)
+
+    def find(self, rows: Rows, term: str) -> Rows:
+        """Return the user's."""
+        return rows.filter(user__username=term)

@@ -3,7 +3,14 @@
 Times are the database's clock (`db_default=Now()`), never a node's.
 """
 
-from objects_app.models.access import AccessKey, Allowance, Grant, OidcIdentity, Role
+from objects_app.models.access import (
+    AccessKey,
+    Allowance,
+    ConsoleSession,
+    Grant,
+    OidcIdentity,
+    Role,
+)
 from objects_app.models.buckets import (
     Blob,
     BlobReference,
@@ -33,6 +40,7 @@ __all__ = [
     "BucketFigures",
     "BucketTotals",
     "Chore",
+    "ConsoleSession",
     "DuplicatedContent",
     "Grant",
     "ImportedObject",

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -151,3 +152,20 @@ class OidcIdentity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} of {self.issuer}"
+
+
+class ConsoleSession(AbstractBaseSession):
+    """A session of the console (`access/console_sessions.py`), and whose it is.
+
+    Nobody's is one that has only begun to sign on.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="console_sessions",
+    )
+
+    class Meta:
+        db_table = "console_session"

@@ -1,6 +1,7 @@
 """What happened, and the sums of it."""
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from objects_app.models.fields import KeyField
@@ -37,6 +38,13 @@ class JournalEntry(models.Model):
         LOGOUT = "logout"
         CHANGE_PASSWORD = "change_password"  # noqa: S105 an operation's name
         ROTATE_SECRETS = "rotate_secrets"
+        END_SESSION = "end_session"
+        RELEASE_LOCK = "release_lock"
+        CREATE_USER = "create_user"
+        CHANGE_USER = "change_user"
+        CREATE_GROUP = "create_group"
+        CHANGE_GROUP = "change_group"
+        DELETE_GROUP = "delete_group"
 
     bucket_id = models.BigIntegerField()
     bucket_name = KeyField()
@@ -58,6 +66,25 @@ class JournalEntry(models.Model):
     class Meta:
         db_table = "journal_entry"
         verbose_name_plural = "journal entries"
+        # Each for one filter of `services/audit.py`, newest first. Every write pays for
+        # them, with 3 to 10 us of the server's time: so there is none by address.
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="journal_by_time"),
+            models.Index(fields=["actor", "created_at", "id"], name="journal_by_actor"),
+            models.Index(
+                fields=["bucket_name", "created_at", "id"], name="journal_by_bucket"
+            ),
+            models.Index(
+                fields=["key_id", "created_at", "id"],
+                name="journal_by_key_id",
+                condition=~Q(key_id=""),
+            ),
+            models.Index(
+                fields=["operation", "created_at", "id"],
+                name="journal_by_operation",
+                condition=~Q(operation="put"),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.operation} {self.bucket_name}/{self.key}"

@@ -1,32 +1,51 @@
 """The journal as a record of who did what: written, and read back."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Subquery
 
 from objects_app.models import JournalEntry
-from objects_app.names import prefix_end
+from objects_app.names import is_storable, prefix_end
 from objects_app.queries.rows import Actor, BucketRow
 
 if TYPE_CHECKING:
     from objects_app.services.buckets import NewBucket
 
+PAGE = 100
 _MOST_CHARACTERS = 1000
+_EXPORT_PAGE = 1000
+_LOOKED_AT = 10_000
 
 
 class Filter(NamedTuple):
-    """Which entries are wanted; None or empty: whatever they have there."""
+    """Which entries are wanted; None or empty: whatever they have there.
+
+    `bucket_id` is for who may know of this bucket, but not of others that had its name.
+    """
 
     actor: str | None = None
     key_id: str | None = None
     address: str | None = None
     bucket: str | None = None
+    bucket_id: int | None = None
     prefix: str | None = None
     operation: list[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+class Page(NamedTuple):
+    """Some entries, newest first. `next` is what to go on after, None at the end.
+
+    `reached`: how far back was looked, where that is not the last entry's time: among
+    many that were not wanted there are pages with few entries, or none.
+    """
+
+    entries: list[JournalEntry]
+    next: int | None
+    reached: datetime | None
 
 
 def record(
@@ -50,28 +69,85 @@ def record(
     )
 
 
+def page(*, wanted: Filter, after: int | None = None, limit: int = PAGE) -> Page:
+    """Return the newest entries that are wanted, of those after entry `after`.
+
+    Of what the best index finds, so many are looked at that it takes no more than some
+    hundredths of a second; `next` goes on from there.
+    """
+    if not is_storable("".join(filter(None, (*wanted[:4], wanted.prefix)))):
+        return Page([], None, None)
+    indexed, rest = _conditions(wanted)
+    found = JournalEntry.objects.filter(indexed).order_by("-created_at", "-id")
+    if after is not None:
+        time = _time_of(after)
+        found = found.filter(created_at__lte=time)
+        found = found.exclude(created_at=time, id__gte=after)
+    edge = _edge(found) if rest else None
+    if edge is not None:
+        # The planner takes a number for what it is, and a subquery for a third of all.
+        found = found.filter(created_at__gte=edge.created_at - timedelta(seconds=1))
+        time = _time_of(edge.id)
+        found = found.filter(created_at__gte=time)
+        found = found.exclude(created_at=time, id__lt=edge.id)
+    rows = list(found.filter(rest)[: limit + 1])
+    if len(rows) > limit:
+        return Page(rows[:limit], rows[limit - 1].id, None)
+    if edge is not None:
+        return Page(rows, edge.id, edge.created_at)
+    return Page(rows, None, None)
+
+
 def entries(*, wanted: Filter, limit: int) -> Iterator[JournalEntry]:
-    """Return the newest `limit` entries that are wanted, newest first."""
-    found = JournalEntry.objects.order_by("-id")
-    equal = {
-        "actor": wanted.actor,
-        "key_id": wanted.key_id,
-        "address": wanted.address,
-        "bucket_name": wanted.bucket,
-    }
-    found = found.filter(**{name: value for name, value in equal.items() if value})
-    if wanted.prefix:
-        found = _with_prefix(found, wanted.prefix)
-    if wanted.operation:
-        found = found.filter(operation__in=wanted.operation)
+    """Return the newest `limit` entries that are wanted, newest first, in little
+    memory."""
+    after: int | None = None
+    while limit > 0:
+        got = page(wanted=wanted, after=after, limit=min(limit, _EXPORT_PAGE))
+        yield from got.entries
+        limit -= len(got.entries)
+        after = got.next
+        if after is None:
+            return
+
+
+def _conditions(wanted: Filter) -> tuple[Q, Q]:
+    """Return what one index finds in order of time, and what is left to be looked at.
+
+    The most telling comes first. `put` has no index, as most entries are of it.
+    """
+    operations = wanted.operation or []
+    seldom = len(operations) == 1 and operations != [JournalEntry.Operation.PUT]
+    named = [
+        ("key_id", wanted.key_id),
+        ("operation", operations[0] if seldom else None),
+        ("bucket_name", wanted.bucket),
+        ("actor", wanted.actor),
+    ]
+    equal = [(column, value) for column, value in named if value]
+    indexed, rest = Q(*equal[:1]), Q(*equal[1:])
+    if wanted.address:
+        rest &= Q(address=wanted.address)
     if wanted.since:
-        found = found.filter(created_at__gte=wanted.since)
+        indexed &= Q(created_at__gte=wanted.since)
     if wanted.until:
-        found = found.filter(created_at__lt=wanted.until)
-    return found[:limit].iterator()
+        indexed &= Q(created_at__lt=wanted.until)
+    if wanted.bucket_id is not None:
+        rest &= Q(bucket_id=wanted.bucket_id)
+    if operations and not seldom:
+        rest &= Q(operation__in=operations)
+    if wanted.prefix:
+        rest &= Q(key__gte=wanted.prefix)
+        end = prefix_end(wanted.prefix)
+        rest &= Q(key__lt=end) if end is not None else Q()
+    return indexed, rest
 
 
-def _with_prefix(found: QuerySet[JournalEntry], prefix: str) -> QuerySet[JournalEntry]:
-    end = prefix_end(prefix)
-    found = found.filter(key__gte=prefix)
-    return found if end is None else found.filter(key__lt=end)
+def _edge(found: QuerySet[JournalEntry]) -> JournalEntry | None:
+    """Return the last entry that is looked at; None when there are not so many."""
+    return found.only("id", "created_at")[_LOOKED_AT - 1 : _LOOKED_AT].first()
+
+
+def _time_of(entry: int) -> Subquery:
+    """Return an entry's time, for comparing as the database has it."""
+    return Subquery(JournalEntry.objects.filter(pk=entry).values("created_at"))

@@ -28,6 +28,7 @@ from objects_app.models import (
     BucketFigures,
     BucketTotals,
     Chore,
+    ConsoleSession,
     DuplicatedContent,
     JournalWatermark,
     Lease,
@@ -49,11 +50,11 @@ _BATCH = 2000
 _NAME_CHARACTERS = 255
 _APPS = ("auth", "objects_app")
 
-# Made anew by `recount` and the worker; of the nodes that run just now, which may write
-# them before a restore; in the header.
+# Made anew by `recount` and the worker; of the nodes that run and the people that are
+# here just now, which may be written before a restore; in the header.
 _LEFT_OUT = (
     *(BucketTotals, JournalWatermark, BucketFigures, DuplicatedContent),
-    *(Node, Lease, RequestCount, Chore),
+    *(Node, Lease, RequestCount, Chore, ConsoleSession),
     SweepHold,
 )
 

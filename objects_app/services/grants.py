@@ -130,16 +130,16 @@ def _whose(grantee: Grantee) -> dict[str, Any]:
         user = find_user(grantee.user)
         if user is None:
             raise InvalidArgument(
-                f"There is no user {grantee.user}: an administrator adds users in "
-                "/admin/."
+                f"There is no user {grantee.user}: an administrator adds users at "
+                "/ui/users/."
             )
         return {"user_id": user.pk}
     name = grantee.group or ""
     group = Group.objects.filter(name=name).first() if is_storable(name) else None
     if group is None:
         raise InvalidArgument(
-            f"There is no group {grantee.group}: an administrator adds groups in "
-            "/admin/."
+            f"There is no group {grantee.group}: an administrator adds groups at "
+            "/ui/groups/."
         )
     return {"group_id": group.pk}
 

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from objects_app.errors import StorageBusy
 from objects_app.models import OidcIdentity
 
-_RESERVED = frozenset({"anonymous"})  # the journal's for callers without credentials
+RESERVED = frozenset({"anonymous"})  # the journal's for callers without credentials
 
 _ATTEMPTS = 5
 
@@ -53,6 +53,12 @@ def sign_on(identity: Identity) -> SignedOn:
             return _make_or_update(identity)
         # Another request made it just now, or took the name.
     raise StorageBusy("Too many sign-ons at once: try again.")
+
+
+def issuers_of(*, user_id: int) -> list[str]:
+    """Return which identity providers sign a user in."""
+    rows = OidcIdentity.objects.filter(user_id=user_id).order_by("issuer")
+    return list(rows.values_list("issuer", flat=True).distinct())
 
 
 def _rows(identity: Identity) -> QuerySet[OidcIdentity]:
@@ -98,7 +104,7 @@ def _names(wanted: str) -> Iterator[str]:
 
 
 def _is_free(name: str) -> bool:
-    return name not in _RESERVED and not User.objects.filter(username=name).exists()
+    return name not in RESERVED and not User.objects.filter(username=name).exists()
 
 
 def _give_groups(row: OidcIdentity, names: frozenset[str]) -> None:

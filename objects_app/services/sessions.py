@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from axes.models import AccessAttempt
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
+
+from objects_app.models import ConsoleSession
 
 
 def prune() -> int:
@@ -13,7 +14,7 @@ def prune() -> int:
 
     By the database's clock: a node whose own is wrong signs nobody out.
     """
-    ended: int = Session.objects.filter(expire_date__lt=Now()).delete()[0]
+    ended: int = ConsoleSession.objects.filter(expire_date__lt=Now()).delete()[0]
     past = Now() - timedelta(seconds=settings.LOGIN_LOCK_SECONDS)
     over: int = AccessAttempt.objects.filter(attempt_time__lt=past).delete()[0]
     return ended + over

@@ -18,7 +18,7 @@ def user_named(username: str) -> int:
     user = find_user(username)
     if user is None:
         raise InvalidArgument(
-            f"There is no user {username}: add one at /admin/auth/user/ first."
+            f"There is no user {username}: add one at /ui/users/ first."
         )
     return int(user.pk)
 

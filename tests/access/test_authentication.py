@@ -10,14 +10,13 @@ import pytest
 from cachetools import TTLCache
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
 from django.db.models.functions import Now
 from django.test import Client
 from pytest_django import Settings
 
 from objects_app.access import accounts, keys, rates
 from objects_app.access.keys import NewKey
-from objects_app.models import AccessKey, Bucket
+from objects_app.models import AccessKey, Bucket, ConsoleSession
 from tests.access.keys import OLD, rotate
 from tests.access.people import (
     BY,
@@ -523,7 +522,7 @@ def test_what_the_database_holds_of_a_session_signs_nobody_in(
 ) -> None:
     signed_in = session(olga)
     name = django_settings.SESSION_COOKIE_NAME
-    row = Session.objects.get()
+    row = ConsoleSession.objects.get()
     assert row.session_key not in signed_in.headers["Cookie"]
     stolen = Caller({"Cookie": f"{name}={row.session_key}"})
     assert get(data_plane, stolen).status == 401
@@ -535,7 +534,7 @@ def test_what_the_database_holds_of_a_session_signs_nobody_in(
 
 def test_an_expired_session_is_nobodys(data_plane: DataPlane, olga: User) -> None:
     signed_in = session(olga)
-    Session.objects.update(expire_date=Now())
+    ConsoleSession.objects.update(expire_date=Now())
     assert get(data_plane, signed_in).status == 401
 
 

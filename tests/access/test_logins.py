@@ -18,10 +18,11 @@ from django.test import RequestFactory
 from django.utils.timezone import now
 from pytest_django import Settings
 
-from objects_app.access import logins
+from objects_app.access import lockout, logins
 from objects_app.access.addresses import client_address, client_network
 from objects_app.errors import InvalidCredentials, LoginLocked, TooManyLogins
 from objects_app.models import JournalEntry
+from objects_app.queries.rows import Actor
 
 pytestmark = pytest.mark.django_db
 
@@ -284,3 +285,65 @@ def test_few_passwords_are_hashed_at_once_and_few_wait_for_it(
     assert most == 2
     assert "refused" in answers
     assert answers.count("checked") >= 4
+
+
+# What administrators see and release
+
+
+def locked() -> list[tuple[str | None, str | None, int]]:
+    return [lock[:3] for lock in lockout.locks()]
+
+
+def test_locks_are_shown_with_when_they_end(ann: User) -> None:
+    for _ in range(5):
+        attempt("ann")
+    for _ in range(4):
+        attempt("bob")
+    [lock] = lockout.locks()
+    assert lock[:3] == ("ann", "192.0.2.1", 5)
+    left = (lock.ends_at - now()).total_seconds()
+    assert 0 < left <= django_settings.LOGIN_LOCK_SECONDS
+    AccessAttempt.objects.update(attempt_time=now() - timedelta(seconds=901))
+    assert locked() == []
+
+
+def test_locks_of_an_address_and_of_an_account_are_shown_too() -> None:
+    for number in range(50):
+        AccessAttempt.objects.create(
+            username=f"n{number}", ip_address="192.0.2.1", failures_since_start=1
+        )
+    for number in range(25):
+        AccessAttempt.objects.create(
+            username="ann", ip_address=f"198.51.100.{number}", failures_since_start=4
+        )
+    assert locked() == [(None, "192.0.2.1", 50), ("ann", None, 100)]
+
+
+@pytest.mark.parametrize(
+    ("username", "address", "told"),
+    [
+        ("ann", "192.0.2.1", "ann from 192.0.2.1"),
+        ("ann", None, "ann"),
+        (None, "192.0.2.1", "192.0.2.1"),
+    ],
+)
+def test_a_released_lock_lets_in_and_is_written_down(
+    ann: User, username: str | None, address: str | None, told: str
+) -> None:
+    for _ in range(5):
+        attempt("ann")
+    by = Actor(label="chief", node_id="n", request_id="r")
+    lockout.release(username="another", address=address, by=by)
+    assert attempt("ann", PASSWORD) == "locked"
+    lockout.release(username=username, address=address, by=by)
+    assert attempt("ann", PASSWORD) == "ann"
+    entry = JournalEntry.objects.get(operation="release_lock")
+    assert (entry.actor, entry.detail) == ("chief", told)
+
+
+def test_a_release_that_names_nobody_releases_nobody() -> None:
+    for _ in range(5):
+        attempt("ann")
+    by = Actor(label="chief", node_id="n", request_id="r")
+    lockout.release(username=None, address=None, by=by)
+    assert len(locked()) == 1

@@ -55,6 +55,10 @@ OTHERS = {
     "issuer_unavailable": "an identity provider has to fail (test_oidc.py)",
     "too_many_uploads": "all slots have to be taken (e2e/test_wire.py)",
     "rate_limited": "the limits are chosen at the start (test_rate_limits.py)",
+    "no_such_user": "only the console has users (access/test_users.py)",
+    "last_administrator": "only the console has users (access/test_users.py)",
+    "no_such_group": "only the console has groups (access/test_groups.py)",
+    "group_in_use": "only the console has groups (access/test_groups.py)",
     "too_many_buckets": "only those who are known are limited (test_quotas.py)",
 }
 

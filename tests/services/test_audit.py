@@ -116,6 +116,75 @@ def test_an_entry_holds_any_detail(key: NewKey) -> None:
     assert JournalEntry.objects.get().detail == "ab" + "é" * 998
 
 
+# Pages
+
+
+def pages(wanted: audit.Filter, *, limit: int = 2) -> list[list[str]]:
+    """Return the keys of each page, to the last."""
+    found, after = [], None
+    while True:
+        page = audit.page(wanted=wanted, after=after, limit=limit)
+        found.append([entry.key for entry in page.entries])
+        after = page.next
+        if after is None:
+            return found
+
+
+def test_pages_hold_every_entry_once_whatever_their_times() -> None:
+    same = Now()
+    for key in "abcde":
+        write(key=key)
+    JournalEntry.objects.filter(key__in="bcd").update(created_at=same)
+    JournalEntry.objects.filter(key="a").update(created_at=same + timedelta(hours=1))
+    assert pages(audit.Filter()) == [["a", "d"], ["c", "b"], ["e"]]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        audit.Filter(actor="bob", prefix="w"),
+        audit.Filter(actor="bob", operation=["put"], prefix="w"),
+        audit.Filter(bucket="photos", actor="bob", prefix="w", bucket_id=1),
+        audit.Filter(operation=["put", "delete"], prefix="w"),
+        audit.Filter(prefix="w"),
+        audit.Filter(prefix="w", address="192.0.2.1"),
+    ],
+)
+def test_what_is_rare_is_found_step_by_step(
+    monkeypatch: pytest.MonkeyPatch, wanted: audit.Filter
+) -> None:
+    monkeypatch.setattr(audit, "_LOOKED_AT", 3)
+    for key in ("w1", *"abcdefg", "w2", "w3", "h", "w4"):
+        write(key=key, actor="bob", address="192.0.2.1")
+    first = audit.page(wanted=wanted, limit=2)
+    assert [entry.key for entry in first.entries] == ["w4", "w3"]
+    second = audit.page(wanted=wanted, after=first.next, limit=2)
+    assert [entry.key for entry in second.entries] == ["w2"]
+    assert second.reached is not None
+    assert [key for page in pages(wanted) for key in page] == ["w4", "w3", "w2", "w1"]
+    entries = audit.entries(wanted=wanted, limit=3)
+    assert [entry.key for entry in entries] == ["w4", "w3", "w2"]
+
+
+def test_who_owns_a_bucket_learns_nothing_of_former_ones_of_its_name() -> None:
+    write(key="now")
+    JournalEntry.objects.update(bucket_id=2)
+    write(key="then")
+    [entry] = audit.page(wanted=audit.Filter(bucket="photos", bucket_id=2)).entries
+    assert entry.key == "now"
+
+
+def test_texts_that_no_database_holds_are_of_no_entry() -> None:
+    write(actor="a")
+    for wanted in (audit.Filter(actor="a\0"), audit.Filter(prefix="\ud800")):
+        assert audit.page(wanted=wanted) == ([], None, None)
+
+
+def test_a_place_that_is_no_entrys_is_the_end() -> None:
+    write()
+    assert audit.page(wanted=audit.Filter(), after=2**40).entries == []
+
+
 # manage.py audit
 
 

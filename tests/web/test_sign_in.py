@@ -6,11 +6,10 @@ from threading import BoundedSemaphore
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
 from django.test import Client
 
 from objects_app.access import logins
-from objects_app.models import JournalEntry
+from objects_app.models import ConsoleSession, JournalEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -102,7 +101,7 @@ def test_the_admins_login_is_ours(client: Client, method: str) -> None:
 def test_the_admins_login_takes_no_password(client: Client, ann: User) -> None:
     data = {"username": "ann", "password": PASSWORD}
     assert client.post("/admin/login/", data).status_code == 405
-    assert not Session.objects.exists()
+    assert not ConsoleSession.objects.exists()
 
 
 def test_the_admin_asks_strangers_to_sign_in(client: Client) -> None:
@@ -128,7 +127,7 @@ def test_signing_out_ends_the_session(client: Client, ann: User, path: str) -> N
     assert client.get(path).status_code == 405
     answer = client.post(path)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/ui/")
-    assert not Session.objects.exists()
+    assert not ConsoleSession.objects.exists()
     assert client.get("/admin/").status_code == 302
 
 
