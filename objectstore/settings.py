@@ -224,6 +224,10 @@ USE_I18N = True
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]  # others follow when there are translations
 
+# A form's files are thrown away unless its view takes them.
+FILE_UPLOAD_HANDLERS = ["objects_app.http.form_files.NoFiles"]
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]

@@ -11,12 +11,14 @@ from objects_app.web import (
     search,
     sign_in,
     single_sign_on,
+    uploads_form,
 )
 
 urlpatterns = [
     path("ui/", buckets.home, name="home"),
     path("ui/search/", search.search, name="search"),
     path("ui/buckets/<bucket>/", browser.browser, name="browser"),
+    path("ui/buckets/<bucket>/upload", uploads_form.upload, name="upload"),
     path("ui/buckets/<bucket>/object", objects.stored_object, name="object"),
     path("ui/texts.js", catalog.texts, name="javascript_catalog"),
     path("ui/login/", sign_in.SignIn.as_view(), name="login"),

@@ -9,16 +9,20 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from objects_app.models import Bucket
+
 pytestmark = pytest.mark.django_db
 
 
 def paths(patterns: list[Any], before: str = "/") -> Iterator[str]:
-    """Yield a path for every entry of a URL list, with a 1 in each gap."""
+    """Yield a path for every entry of a URL list: of bucket `here`, with a 1 in each
+    other gap."""
     for entry in patterns:
         route = str(entry.pattern)
         if isinstance(entry, URLResolver):
             yield from paths(entry.url_patterns, before + route)
         elif isinstance(entry, URLPattern):
+            route = route.replace("<bucket>", "here")
             yield re.sub(r"<[^>]+>", "1", before + route)
 
 
@@ -30,6 +34,7 @@ def test_the_list_has_the_forms() -> None:
         "/ui/login/",
         "/ui/logout/",
         "/ui/password/",
+        "/ui/buckets/here/upload",
         "/admin/logout/",
         "/admin/auth/user/add/",
         "/admin/auth/user/1/change/",
@@ -40,6 +45,7 @@ def test_the_list_has_the_forms() -> None:
 @pytest.mark.parametrize("path", PATHS)
 def test_nothing_is_changed_without_the_token(path: str) -> None:
     chief = User.objects.create_superuser("chief")
+    Bucket.objects.create(name="here", owner=chief)
     client = Client(enforce_csrf_checks=True)
     client.force_login(chief)
     answer = client.post(path)
