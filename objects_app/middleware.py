@@ -47,7 +47,7 @@ def counted(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         if request.path_info not in _HEALTH:
-            request_counts.note(request.method or "", response.status_code)
+            request_counts.note(response.status_code)
         return response
 
     return middleware

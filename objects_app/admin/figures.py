@@ -47,9 +47,9 @@ class DuplicatedContentAdmin(ReadOnlyAdmin):
 
 @admin.register(RequestCount)
 class RequestCountAdmin(ReadOnlyAdmin):
-    """Requests per hour, node, method and class of status."""
+    """Requests per hour and node."""
 
-    list_display = ("hour", "node_id", "method", "status", "requests")
+    list_display = ("hour", "node_id", "requests", "refused", "errors")
 
 
 @admin.register(Chore)

@@ -54,13 +54,13 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('hour', models.DateTimeField()),
                 ('node_id', models.CharField(max_length=128)),
-                ('method', models.CharField(max_length=16)),
-                ('status', models.PositiveSmallIntegerField()),
                 ('requests', models.BigIntegerField(default=0)),
+                ('refused', models.BigIntegerField(default=0)),
+                ('errors', models.BigIntegerField(default=0)),
             ],
             options={
                 'db_table': 'request_count',
-                'constraints': [models.UniqueConstraint(fields=('hour', 'node_id', 'method', 'status'), name='one_count_per_hour_and_kind')],
+                'constraints': [models.UniqueConstraint(fields=('hour', 'node_id'), name='one_count_per_hour_and_node')],
             },
         ),
         migrations.CreateModel(

@@ -8,29 +8,28 @@ from django.db.models.functions import Now
 
 
 class RequestCount(models.Model):
-    """How many requests of one kind a node answered within an hour.
+    """How many requests a node answered within an hour; of them, how many it `refused`
+    (4xx), and how many were `errors` (5xx).
 
-    `status` is the first digit of the answers' statuses. Past a month the hours of a
-    day are one row, at its midnight (UTC).
+    Past a month the hours of a day are one row, at its midnight (UTC).
     """
 
     hour = models.DateTimeField()
     node_id = models.CharField(max_length=128)
-    method = models.CharField(max_length=16)
-    status = models.PositiveSmallIntegerField()
     requests = models.BigIntegerField(default=0)
+    refused = models.BigIntegerField(default=0)
+    errors = models.BigIntegerField(default=0)
 
     class Meta:
         db_table = "request_count"
         constraints = [
             models.UniqueConstraint(
-                fields=["hour", "node_id", "method", "status"],
-                name="one_count_per_hour_and_kind",
+                fields=["hour", "node_id"], name="one_count_per_hour_and_node"
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.requests} {self.method} {self.status}xx at {self.hour}"
+        return f"{self.requests} on {self.node_id} at {self.hour}"
 
 
 class UsageSample(models.Model):

@@ -95,21 +95,19 @@ def _look(stop: Callable[[], bool]) -> Found | None:
     found = Found(Counter(), Counter(), [])
     top: list[Duplicated] = []
     last = Blob.objects.aggregate(last=Max("id"))["last"] or 0
-    for start in range(0, last, _WINDOW):
+    for above in range(0, last, _WINDOW):
         if stop():
             return None
-        found.per_bucket.update(queries.stored_bytes(above_id=start, window=_WINDOW))
-        found.blobs.update(_blobs(start))
-        top += queries.most_duplicated(
-            above_id=start, window=_WINDOW, limit=_DUPLICATES
-        )
+        window = {"above": above, "through": above + _WINDOW}
+        found.per_bucket.update(queries.stored_bytes(**window))
+        found.blobs.update(_blobs(**window))
+        top += queries.most_duplicated(**window, limit=_DUPLICATES)
         top = heapq.nlargest(_DUPLICATES, top, key=lambda content: content.saved)
     return found._replace(duplicated=top)
 
 
-def _blobs(start: int) -> dict[str, int]:
-    window = Blob.objects.filter(id__gt=start, id__lte=start + _WINDOW)
-    return window.aggregate(
+def _blobs(*, above: int, through: int) -> dict[str, int]:
+    return Blob.objects.filter(id__gt=above, id__lte=through).aggregate(
         blobs=Count("id", filter=~_CONDEMNED),
         blobs_bytes=Sum("size", filter=~_CONDEMNED, default=0),
         condemned=Count("id", filter=_CONDEMNED),

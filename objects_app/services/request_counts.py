@@ -1,11 +1,11 @@
-"""Requests per hour, node and kind: counted in memory, written in batches.
+"""Requests per hour and node: counted in memory, written in batches.
 
 A request must not wait for such a write, so what a process counted since its last flush
 is lost when it is killed. What cannot be written for a while is counted in the hour in
 which it can.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from threading import Lock
@@ -13,20 +13,18 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import Error, transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, Sum
 from django.db.models.functions import Now, TruncDay
 
 from objects_app.models import RequestCount
 from objects_app.queries import sql
 
-_METHODS = frozenset({"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"})
-_OTHER = "other"  # a client may send any name
 _HOURLY = timedelta(days=30)
 _KEPT = timedelta(days=400)
 _BATCH = 5000
 
 _lock = Lock()
-_counted: dict[tuple[str, int], int] = {}
+_counted: dict[int, int] = {}
 
 
 class Hour(NamedTuple):
@@ -41,38 +39,34 @@ class Hour(NamedTuple):
     errors: int
 
 
-def note(method: str, status: int) -> None:
+def note(status: int) -> None:
     """Count a request that was just answered."""
-    answer = method, status
     with _lock:  # a plain dict: a Counter is slower, and this is done for every request
-        _counted[answer] = _counted.get(answer, 0) + 1
+        _counted[status] = _counted.get(status, 0) + 1
 
 
 def flush() -> None:
-    """Add what was counted since the last time to the rows of the present hour."""
+    """Add what was counted since the last time to the row of the present hour."""
     with _lock:
         counted = dict(_counted)
         _counted.clear()
     if not counted:
         return
     try:
-        _write(counted)
+        hour = sql.clock().replace(minute=0, second=0, microsecond=0)
+        _add(hour, settings.NODE_ID, _summed(counted))
     except Error:
         with _lock:
-            for answer, requests in counted.items():
-                _counted[answer] = _counted.get(answer, 0) + requests
+            for status, requests in counted.items():
+                _counted[status] = _counted.get(status, 0) + requests
         raise
 
 
 def since(moment: datetime) -> list[Hour]:
     """Return the hours that began at a moment or later and had requests, in order."""
     hours = RequestCount.objects.filter(hour__gte=moment).values("hour")
-    summed = hours.annotate(
-        total=Sum("requests"),
-        refused=Sum("requests", filter=Q(status=4), default=0),
-        errors=Sum("requests", filter=Q(status=5), default=0),
-    )
-    columns = ("hour", "total", "refused", "errors")
+    summed = hours.annotate(*map(Sum, ("requests", "refused", "errors")))
+    columns = ("hour", "requests__sum", "refused__sum", "errors__sum")
     return [Hour(*row) for row in summed.order_by("hour").values_list(*columns)]
 
 
@@ -82,31 +76,34 @@ def prune() -> int:
     hours = past.exclude(hour=TruncDay("hour")).order_by("pk")
     with transaction.atomic():
         rows = list(hours.select_for_update()[:_BATCH])
-        days: Counter[tuple[datetime, str, str, int]] = Counter()
+        days: defaultdict[tuple[datetime, str], Counter[str]] = defaultdict(Counter)
         for row in rows:
-            day = row.hour.replace(hour=0)
-            days[day, row.node_id, row.method, row.status] += row.requests
-        for kind, requests in sorted(days.items()):
-            _add(*kind, requests)
+            days[row.hour.replace(hour=0), row.node_id].update(
+                requests=row.requests, refused=row.refused, errors=row.errors
+            )
+        for (day, node_id), more in sorted(days.items()):
+            _add(day, node_id, more)
         RequestCount.objects.filter(pk__in=[row.pk for row in rows]).delete()
     years = RequestCount.objects.filter(hour__lt=Now() - _KEPT)
     return len(rows) + years.delete()[0]
 
 
-def _write(counted: Mapping[tuple[str, int], int]) -> None:
-    kinds: Counter[tuple[str, int]] = Counter()
-    for (method, status), requests in counted.items():
-        kinds[method if method in _METHODS else _OTHER, status // 100] += requests
-    hour = sql.clock().replace(minute=0, second=0, microsecond=0)
-    with transaction.atomic():
-        for (method, status), requests in sorted(kinds.items()):  # or two may deadlock
-            _add(hour, settings.NODE_ID, method, status, requests)
+def _summed(counted: Mapping[int, int]) -> dict[str, int]:
+    def of_class(number: int) -> int:
+        return sum(n for status, n in counted.items() if status // 100 == number)
+
+    return {
+        "requests": sum(counted.values()),
+        "refused": of_class(4),
+        "errors": of_class(5),
+    }
 
 
-def _add(hour: datetime, node_id: str, method: str, status: int, requests: int) -> None:
-    kind = {"hour": hour, "node_id": node_id, "method": method, "status": status}
-    same = RequestCount.objects.filter(**kind)
-    if not same.update(requests=F("requests") + requests):
-        new = RequestCount(**kind)
+def _add(hour: datetime, node_id: str, more: Mapping[str, int]) -> None:
+    """Add to an hour's row. Processes of a node may begin it at the same moment."""
+    row = RequestCount.objects.filter(hour=hour, node_id=node_id)
+    added = {column: F(column) + number for column, number in more.items()}
+    if not row.update(**added):
+        new = RequestCount(hour=hour, node_id=node_id)
         RequestCount.objects.bulk_create([new], ignore_conflicts=True)
-        same.update(requests=F("requests") + requests)
+        row.update(**added)

@@ -112,7 +112,7 @@ def test_what_was_counted_since_the_last_beat_is_written_at_the_end(
     heart = Heartbeat(instance="this one", since=time.monotonic())
     heart.start()
     wait_for(Node.objects.exists)
-    request_counts.note("GET", 200)
+    request_counts.note(200)
     heart.stop()
     assert RequestCount.objects.get().requests == 1
 

@@ -17,6 +17,7 @@ from objects_app.models import (
     DuplicatedContent,
     UsageSample,
 )
+from objects_app.queries import figures as queries
 from objects_app.queries import sql
 from objects_app.queries.rows import BucketRow
 from objects_app.services import buckets, chores, figures, journal, sweep
@@ -99,6 +100,13 @@ def test_many_windows_add_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
         store.put(f"{number} again", b"x" * (number + 1))
     figures.measure()
     assert saving(store.bucket()) == (30, 15)
+
+
+def test_windows_lie_anywhere_among_the_ids(store: Store) -> None:
+    store.put("a", b"12345")
+    window = {"above": 30_000, "through": 2**40}
+    assert queries.stored_bytes(**window) == {}
+    assert queries.most_duplicated(**window, limit=1) == []
 
 
 def test_a_deleted_bucket_is_forgotten(store: Store, alice: User) -> None:
