@@ -17,7 +17,7 @@ from objects_app.access.policy import Action
 from objects_app.access.principals import Principal, actor_of, principal_of
 from objects_app.errors import CredentialsRequired, StoreError
 from objects_app.names import check_bucket_name
-from objects_app.services import buckets, first_steps, grants, listing
+from objects_app.services import buckets, first_steps, grants, listing, savings
 from objects_app.web.choices import VERSIONING, VISIBILITY, chosen
 from objects_app.web.pages import address, base_url, is_part, page, sent
 from objects_app.web.refusals import status_of
@@ -50,20 +50,26 @@ def home(request: HttpRequest) -> HttpResponse:
     found = buckets.page_of_buckets(
         readable=readable, text=text, after=after, limit=_PAGE
     )
-    shown = {**found._asdict(), "text": text}
+    saved = savings.savings([bucket.row.id for bucket in found.buckets])
+    shown = {
+        "buckets": [(bucket, saved.get(bucket.row.id)) for bucket in found.buckets],
+        "next_after": found.next_after,
+        "text": text,
+    }
     if is_part(request):
         answer = render(request, "parts/bucket_rows.html", shown)
         if not after:
             answer["HX-Replace-Url"] = address("home", name=text)
         return answer
-    shown |= {
+    whole = {
+        **shown,
         "area": "buckets",
         "base_url": base_url(request),
         "folders": _shared_folders(principal),
         "may_create": policy.may_create(principal),
         "steps": [] if text or after else _steps(request, principal, found.buckets),
     }
-    return render(request, "buckets.html", shown)
+    return render(request, "buckets.html", whole)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

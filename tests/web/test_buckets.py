@@ -1,6 +1,7 @@
 """The first screen: buckets, new ones, and the first steps."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.conf import LazySettings
@@ -10,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from objects_app.access import keys
 from objects_app.access.keys import Limits
-from objects_app.models import Bucket, JournalEntry, Role
+from objects_app.models import Bucket, BucketFigures, JournalEntry, Role
 from objects_app.services import audit
 from tests.access.people import grant, make_user
 from tests.services.store import ACTOR, Store
@@ -48,7 +49,24 @@ def test_a_bucket_shows_what_is_in_it_whose_it_is_and_who_may_read(
         assert part in shown
 
 
-def test_the_page_takes_five_statements(
+def test_what_is_saved_is_shown_with_the_time_it_was_measured_at(
+    client: Client, olga: User
+) -> None:
+    row = Store().bucket("photos", owner=olga)
+    assert "Not measured yet" in page(client)
+    BucketFigures.objects.create(
+        bucket_id=row.id,
+        objects_total=1,
+        named_bytes=5000,
+        stored_bytes=904,
+        measured_at=datetime(2026, 5, 2, 10, 30, tzinfo=UTC),
+    )
+    shown = page(client)
+    assert "4.0 KiB" in shown
+    assert 'datetime="2026-05-02T10:30:00.000Z"' in shown
+
+
+def test_the_page_takes_six_statements(
     client: Client,
     olga: User,
     settings: LazySettings,
@@ -62,7 +80,7 @@ def test_the_page_takes_five_statements(
     Bucket.objects.create(name="hers", owner=make_user("marie"))
     grant(olga, Role.READER, "in/", bucket="hers")
     page(client)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         shown = page(client)
     assert "hers/in/" in shown
 
