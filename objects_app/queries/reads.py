@@ -19,11 +19,11 @@ from objects_app.queries.rows import (
     Totals,
 )
 
-_BUCKET = (
+BUCKET = (
     "b.id, b.name, b.owner_id, b.visibility, b.versioning, b.versioned_since,"
     f" b.created_at, {quotas.HAS_QUOTA}"
 )
-_BUCKET_COLUMNS = len(BucketRow._fields)  # with the role
+BUCKET_COLUMNS = len(BucketRow._fields)  # with the role
 _GRANTED_TO = """(g.user_id = %(user_id)s OR g.group_id IN (
   SELECT ug.group_id FROM auth_user_groups ug WHERE ug.user_id = %(user_id)s))"""
 
@@ -70,11 +70,11 @@ def find_bucket(
 ) -> BucketRow | None:
     """Return the bucket of that name, with the user's role for keys of that prefix."""
     row = run.row(
-        f"SELECT {_BUCKET}, {_granted(user_id)} FROM bucket b"
+        f"SELECT {BUCKET}, {granted_to(user_id)} FROM bucket b"
         " WHERE b.name = %(bucket)s",
         {"bucket": name, "key": prefix, "user_id": user_id},
     )
-    return _bucket(row) if row else None
+    return to_bucket(row) if row else None
 
 
 def find_object(
@@ -95,7 +95,7 @@ def find(
 ) -> tuple[BucketRow, ObjectRow | None] | None:
     """As `find_object`, of the version `o` that a condition chooses."""
     row = run.row(
-        f"SELECT {_BUCKET}, {_granted(user_id)}, {_OBJECT}"
+        f"SELECT {BUCKET}, {granted_to(user_id)}, {_OBJECT}"
         " FROM bucket b LEFT JOIN stored_object o"
         f" ON o.bucket_id = b.id AND o.key = %(key)s AND {which}"
         " WHERE b.name = %(bucket)s",
@@ -103,9 +103,9 @@ def find(
     )
     if row is None:
         return None
-    bucket_row, object_row = row[:_BUCKET_COLUMNS], row[_BUCKET_COLUMNS:]
+    bucket_row, object_row = row[:BUCKET_COLUMNS], row[BUCKET_COLUMNS:]
     found = to_object(object_row) if object_row[0] is not None else None
-    return _bucket(bucket_row), found
+    return to_bucket(bucket_row), found
 
 
 def content_readable(*, blob_id: int, scope: Scope) -> bool:
@@ -143,11 +143,11 @@ def readable_source(*, sha256: str, scope: Scope) -> tuple[Source, int] | None:
 
 def buckets(*, scope: Scope) -> list[BucketRow]:
     """Return the caller's buckets by name."""
-    within, parameters = _in_scope(scope)
+    within, parameters = in_scope(scope)
     return [
-        _bucket(row)
+        to_bucket(row)
         for row in run.rows(
-            f"SELECT {_BUCKET}, 0 FROM bucket b WHERE {within} ORDER BY b.name",
+            f"SELECT {BUCKET}, 0 FROM bucket b WHERE {within} ORDER BY b.name",
             parameters,
         )
     ]
@@ -168,12 +168,12 @@ def buckets_with_keys(
     *, scope: Scope, first: str, span: Span, limit: int
 ) -> list[BucketRow]:
     """Return the caller's buckets from name `first` on that have a key in the span."""
-    within, parameters = _in_scope(scope)
+    within, parameters = in_scope(scope)
     keys, bounds = keys_in(span)
     return [
-        _bucket(row)
+        to_bucket(row)
         for row in run.rows(
-            f"SELECT {_BUCKET}, 0 FROM bucket b WHERE {within} AND b.name >= %(first)s"
+            f"SELECT {BUCKET}, 0 FROM bucket b WHERE {within} AND b.name >= %(first)s"
             " AND EXISTS (SELECT 1 FROM stored_object o WHERE o.bucket_id = b.id"
             f" AND {_LATEST} AND {keys}) ORDER BY b.name LIMIT %(limit)s",
             {**parameters, **bounds, "first": first, "limit": limit},
@@ -291,7 +291,9 @@ def keys_in(span: Span) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _granted(user_id: int | None) -> str:
+def granted_to(user_id: int | None) -> str:
+    """Return the user's role in `b` as a column: see BucketRow. Parameters: user_id,
+    and the key or prefix asked about."""
     return _NOTHING_GRANTED if user_id is None else _GRANTED
 
 
@@ -302,7 +304,7 @@ def _has_content(blob: str, scope: Scope) -> tuple[str, dict[str, Any]]:
     Asked of each bucket where the caller may read something, which OFFSET keeps so:
     asked of each object that has the blob, the time would tell how many others have.
     """
-    somewhere, parameters = _in_scope(scope, "1 = 1")
+    somewhere, parameters = in_scope(scope, "1 = 1")
     readable, _ = _readable_object(scope)
     condition = (
         f"EXISTS (SELECT 1 FROM bucket b WHERE {somewhere} AND EXISTS ("
@@ -316,13 +318,13 @@ def _readable_object(scope: Scope) -> tuple[str, dict[str, Any]]:
     """Return the condition on an object `o` of `b`, and its parameters: in buckets that
     may be listed whole, or under a prefix that was granted."""
     granted = "substr(o.key, 1, length(g.prefix)) = g.prefix"
-    within, parameters = _in_scope(scope, granted)
+    within, parameters = in_scope(scope, granted)
     if scope.only_prefix:
         within += " AND substr(o.key, 1, length(CAST(%(prefix)s AS text))) = %(prefix)s"
     return within, {**parameters, "prefix": scope.only_prefix}
 
 
-def _in_scope(
+def in_scope(
     scope: Scope, granted: str = "g.prefix = ''"
 ) -> tuple[str, dict[str, Any]]:
     """Return the condition on `b` and its parameters; `granted` is on a grant `g`."""
@@ -342,7 +344,8 @@ def _in_scope(
     return within, {"user_id": scope.user_id, "only_bucket": scope.only_bucket}
 
 
-def _bucket(row: Sequence[Any]) -> BucketRow:
+def to_bucket(row: Sequence[Any]) -> BucketRow:
+    """Return a row of BUCKET and a role as what it stands for."""
     *plain, since, created_at, has_quota, granted = row
     times = aware(since) if since else None, aware(created_at)
     return BucketRow._make((*plain, *times, bool(has_quota), granted))

@@ -22,7 +22,8 @@ from objects_app.models import (
     Upload,
 )
 from objects_app.names import check_bucket_name
-from objects_app.queries import reads, sql, upkeep
+from objects_app.queries import bucket_pages, reads, sql, upkeep
+from objects_app.queries.bucket_pages import ListedBucket
 from objects_app.queries.rows import Actor, BucketRow, Scope
 from objects_app.services import audit, quotas
 
@@ -32,6 +33,13 @@ class NewBucket(NamedTuple):
 
     name: str
     owner_id: int | None
+
+
+class Page(NamedTuple):
+    """Buckets by name; `next_after` is what the next page begins after, None: none."""
+
+    buckets: list[ListedBucket]
+    next_after: str | None
 
 
 class CreatedBucket(NamedTuple):
@@ -151,6 +159,17 @@ def _prepare_versioning(*, bucket: BucketRow, wanted: str) -> dict[str, Any]:
 def list_buckets(*, readable: Scope) -> list[BucketRow]:
     """Return the caller's buckets by name."""
     return reads.buckets(scope=readable)
+
+
+def page_of_buckets(
+    *, readable: Scope, text: str = "", after: str = "", limit: int
+) -> Page:
+    """Return the caller's buckets whose names have that text, by name, after a name,
+    with what is in them."""
+    found = bucket_pages.page(scope=readable, text=text, after=after, limit=limit + 1)
+    if len(found) <= limit:
+        return Page(found, None)
+    return Page(found[:limit], found[limit - 1].row.name)
 
 
 def delete_bucket(*, bucket: BucketRow, by: Actor) -> None:

@@ -66,6 +66,15 @@ def grants_of(*, user_id: int) -> list[OwnGrant]:
     ]
 
 
+def shared_folders(*, user_id: int) -> list[tuple[str, str]]:
+    """Return bucket and prefix of what a user was granted in parts, in order, but not
+    of buckets that were granted whole."""
+    granted = grants_of(user_id=user_id)
+    whole = {grant.bucket for grant in granted if not grant.prefix}
+    parts = {(grant.bucket, grant.prefix) for grant in granted}
+    return sorted(part for part in parts if part[0] not in whole)
+
+
 def put_grant(
     *, bucket: BucketRow, grantee: Grantee, role: str, prefix: str = "", by: Actor
 ) -> GrantRow:

@@ -16,6 +16,12 @@ from objects_app.web import (
 
 urlpatterns = [
     path("ui/", buckets.home, name="home"),
+    path("ui/new-bucket/", buckets.new_bucket, name="new_bucket"),
+    path(
+        "ui/first-steps/dismiss",
+        buckets.dismiss_first_steps,
+        name="dismiss_first_steps",
+    ),
     path("ui/search/", search.search, name="search"),
     path("ui/buckets/<bucket>/", browser.browser, name="browser"),
     path("ui/buckets/<bucket>/upload", uploads_form.upload, name="upload"),
