@@ -1,4 +1,4 @@
-"""Times in parameters and bodies: RFC 3339, as in 2026-05-02T10:30:00Z."""
+"""Times in parameters, bodies and forms: RFC 3339, as in 2026-05-02T10:30:00Z."""
 
 import re
 from datetime import UTC, datetime
@@ -11,6 +11,18 @@ _RFC3339 = re.compile(
     r"(?:\.(?P<fraction>\d{1,30}))?(?P<zone>[Zz]|[+\- ]\d\d:\d\d)",
     re.ASCII,
 )
+_CHOSEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?P<seconds>:\d\d(?:\.\d+)?)?", re.A)
+
+
+def read_chosen_moment(name: str, text: str) -> datetime:
+    """As `read_moment`; also in UTC as a browser's control for times sends it.
+
+    That leaves out the zone, and seconds that are 0 (HTML, local date and time).
+    """
+    chosen = _CHOSEN.fullmatch(text)
+    if chosen is None:
+        return read_moment(name, text)
+    return read_moment(name, f"{text}{'' if chosen['seconds'] else ':00'}Z")
 
 
 def read_moment(name: str, text: str) -> datetime:

@@ -43,9 +43,11 @@ _SAME = (
 
 class Compared(NamedTuple):
     """A key today, and as it was: `now` is its latest version's row and time, `then`
-    the version to go back to; None where there was or is nothing to see."""
+    the version to go back to; None where there was or is nothing to see. `size` is
+    today's, in bytes."""
 
     key: str
+    size: int
     now: tuple[int, datetime] | None
     then: ObjectRow | None
     same: bool
@@ -158,7 +160,8 @@ def compare(
     keys, bounds = reads.keys_in(span)
     then = ", ".join(f"v.{column}" for column in ObjectRow._fields)
     statement = f"""
-SELECT o.key, o.id, o.created_at, o.is_delete_marker, coalesce({_SAME}, false), {then}
+SELECT o.key, o.size, o.id, o.created_at, o.is_delete_marker,
+  coalesce({_SAME}, false), {then}
 FROM (
   SELECT * FROM stored_object o
   WHERE o.bucket_id = %(bucket_id)s AND {keys} AND o.is_latest
@@ -179,9 +182,10 @@ ORDER BY o.key
 
 
 def _compared(row: tuple[Any, ...]) -> Compared:
-    key, id_, created_at, is_marker, same, *then = row
+    key, size, id_, created_at, is_marker, same, *then = row
     return Compared(
         key,
+        size,
         None if is_marker else (id_, aware(created_at)),
         None if same or then[0] is None else reads.to_object(then),
         bool(same),

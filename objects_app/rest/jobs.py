@@ -1,6 +1,5 @@
 """Jobs over REST: how far they are, and to end them."""
 
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -31,6 +30,7 @@ def _list(request: HttpRequest) -> HttpResponseBase:
         whose=own.jobs_of(principal_of(request)),
         state=sent.get("state", ""),
         before=_position(sent.get("cursor")),
+        limit=jobs.PAGE_MAX,
     )
     after = page.next_position
     return json_answer(
@@ -81,8 +81,8 @@ def _answer(row: JobRow) -> dict[str, Any]:
     }
     if given["to_bucket"] is not None:
         told["to"] = {"bucket": given["to_bucket"], "prefix": given["to_prefix"]}
-    if given["at"]:
-        told["at"] = timestamp(datetime.fromisoformat(given["at"]))
+    if row.at is not None:
+        told["at"] = timestamp(row.at)
     return told
 
 

@@ -106,6 +106,7 @@ def _list(request: HttpRequest) -> HttpResponseBase:
     )
     page = upload_listing.list_uploads(
         bucket=bucket,
+        protocols=[multipart.PROTOCOL],
         prefix=prefix,
         cursor=sent.get("cursor"),
         limit=page_size(sent.get("limit")),

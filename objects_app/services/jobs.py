@@ -65,7 +65,7 @@ class Whose(NamedTuple):
 
 
 class JobRow(NamedTuple):
-    """A job as its maker sees it; `position` is for `list_jobs`.
+    """A job as its maker sees it, who is called `actor`; `position` is for `list_jobs`.
 
     Of one that failed, `problem` is what was raised, and `error` its class among
     `errors` ("": it was none of these).
@@ -83,6 +83,18 @@ class JobRow(NamedTuple):
     started_at: datetime | None
     finished_at: datetime | None
     position: int
+    actor: str
+
+    @property
+    def at(self) -> datetime | None:
+        """What a restore goes back to."""
+        at = self.parameters["at"]
+        return datetime.fromisoformat(at) if at else None
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the worker has something left to do."""
+        return self.state in _UNFINISHED
 
 
 class Page(NamedTuple):
@@ -164,8 +176,15 @@ def get_job(*, job_id: str, whose: Whose) -> JobRow:
     return _row(job)
 
 
-def list_jobs(*, whose: Whose, state: str = "", before: int | None = None) -> Page:
-    """Return the newest jobs, of one state if it is named, below the position `before`.
+def list_jobs(
+    *,
+    whose: Whose,
+    state: str = "",
+    before: int | None = None,
+    limit: int,
+) -> Page:
+    """Return the newest jobs, of one state if it is named, below the position `before`,
+    `limit` at most.
 
     Raises InvalidArgument for a state that is none.
     """
@@ -176,9 +195,9 @@ def list_jobs(*, whose: Whose, state: str = "", before: int | None = None) -> Pa
         jobs = jobs.filter(state=state)
     if before is not None:
         jobs = jobs.filter(pk__lt=before)
-    rows = [_row(job) for job in jobs.order_by("-pk")[: PAGE_MAX + 1]]
-    more = len(rows) > PAGE_MAX
-    return Page(rows[:PAGE_MAX], rows[PAGE_MAX - 1].position if more else None)
+    rows = [_row(job) for job in jobs.order_by("-pk")[: limit + 1]]
+    more = len(rows) > limit
+    return Page(rows[:limit], rows[limit - 1].position if more else None)
 
 
 def cancel_job(*, job_id: str, whose: Whose) -> JobRow:
@@ -358,4 +377,5 @@ def _row(job: Job) -> JobRow:
         started_at=job.started_at,
         finished_at=job.finished_at,
         position=job.pk,
+        actor=Actor(*job.actor).label,
     )

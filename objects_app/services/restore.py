@@ -20,6 +20,7 @@ from objects_app.services.listing import span_after
 
 MOST_KEYS = 10_000
 _MOST_NAMED = 1000
+_MOST_COMPARED = 5000
 
 
 class Chunk(NamedTuple):
@@ -49,6 +50,31 @@ class Outcome(NamedTuple):
     keys: list[str]
 
 
+class Difference(NamedTuple):
+    """A key that a restore changes: its size in bytes today and afterwards, None where
+    there is nothing."""
+
+    key: str
+    size: int | None
+    size_then: int | None
+
+
+class Differences(NamedTuple):
+    """What a restore changes, in the order of keys, and how many keys of each kind
+    there are among those looked at: all that follow, if `all_counted`.
+
+    `next_key` is what to go on after, None on the last page.
+    """
+
+    named: list[Difference]
+    created: int
+    changed: int
+    removed: int
+    unchanged: int
+    all_counted: bool
+    next_key: str | None
+
+
 class TooManyKeys(Exception):
     """More keys would change than one transaction takes: make a job of it."""
 
@@ -60,6 +86,39 @@ def preview(*, bucket: BucketRow, prefix: str, moment: datetime) -> Outcome:
     """
     check(bucket=bucket, moment=moment)
     return _summed(_chunks(bucket, prefix, moment))
+
+
+def differences(
+    *, bucket: BucketRow, prefix: str, moment: datetime, after: str = "", limit: int
+) -> Differences:
+    """Return what `restore` would do to the next few thousand keys of a prefix after
+    the key `after` ("": from the first on), at most `limit` of them by name.
+
+    Raises NotVersioned, FutureMoment.
+    """
+    check(bucket=bucket, moment=moment)
+    span = span_after(prefix, after)
+    compared = history.compare(
+        bucket=bucket, span=span, moment=moment, limit=_MOST_COMPARED
+    )
+    found = [
+        Difference(key.key, key.size if key.now else None, key.then and key.then.size)
+        for key in compared
+        if key.then is not None or (key.now is not None and not key.same)
+    ]
+    all_counted = len(compared) < _MOST_COMPARED
+    next_key = None if all_counted else compared[-1].key
+    if len(found) > limit:
+        next_key = found[limit - 1].key
+    return Differences(
+        found[:limit],
+        created=sum(one.size is None for one in found),
+        changed=sum(None not in {one.size, one.size_then} for one in found),
+        removed=sum(one.size_then is None for one in found),
+        unchanged=sum(key.same for key in compared),
+        all_counted=all_counted,
+        next_key=next_key,
+    )
 
 
 def restore(*, bucket: BucketRow, prefix: str, moment: datetime, by: Actor) -> Outcome:

@@ -1,10 +1,11 @@
-"""Unfinished multipart uploads by key, and the parts of one, page by page."""
+"""Unfinished uploads by key, and the parts of one, page by page."""
 
 import base64
 import binascii
+from collections.abc import Collection
 from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.db.models.functions import Now
 
 from objects_app.errors import InvalidArgument
@@ -34,17 +35,18 @@ class PartPage(NamedTuple):
 def list_uploads(
     *,
     bucket: BucketRow,
+    protocols: Collection[Upload.Protocol],
     prefix: str = "",
     cursor: str | None = None,
     limit: int = PAGE_MAX,
 ) -> UploadPage:
-    """Return those whose key has the prefix, `limit` at most.
+    """Return those through these doors whose key has the prefix, `limit` at most.
 
     Raises InvalidArgument for a foreign cursor.
     """
     rows = Upload.objects.filter(
         bucket_id=bucket.id,
-        protocol=Upload.Protocol.MULTIPART,
+        protocol__in=protocols,
         completed_at__isnull=True,
         expires_at__gt=Now(),
         key__gte=prefix,
@@ -58,6 +60,14 @@ def list_uploads(
     found = list(rows.order_by("key", "upload_id")[: limit + 1])
     more = len(found) > limit
     return UploadPage(found[:limit], _encode(found[limit - 1]) if more else None)
+
+
+def arrived(uploads: Collection[Upload]) -> dict[str, int]:
+    """Return how many bytes of each upload are here, by its id."""
+    multipart = [one for one in uploads if one.protocol == Upload.Protocol.MULTIPART]
+    parts = UploadPart.objects.filter(upload__in=multipart).values("upload_id")
+    sums = dict(parts.values_list("upload_id", Sum("size")))
+    return {one.upload_id: one.received + sums.get(one.pk, 0) for one in uploads}
 
 
 def list_parts(

@@ -5,8 +5,11 @@ from django.urls import path
 
 from objects_app.web import (
     browser,
+    bucket_restore,
+    bucket_uploads,
     buckets,
     catalog,
+    jobs,
     objects,
     search,
     sign_in,
@@ -28,6 +31,24 @@ urlpatterns = [
     path("ui/buckets/<bucket>/extent", browser.extent, name="extent"),
     path("ui/buckets/<bucket>/archive", browser.download, name="archive"),
     path("ui/buckets/<bucket>/object", objects.stored_object, name="object"),
+    path(
+        "ui/buckets/<bucket>/restore/",
+        bucket_restore.bucket_restore,
+        name="bucket_restore",
+    ),
+    path(
+        "ui/buckets/<bucket>/uploads/",
+        bucket_uploads.bucket_uploads,
+        name="bucket_uploads",
+    ),
+    path(
+        "ui/buckets/<bucket>/uploads/abort",
+        bucket_uploads.abort,
+        name="bucket_uploads_abort",
+    ),
+    path("ui/jobs/", jobs.job_list, name="jobs"),
+    path("ui/jobs/<job_id>/", jobs.job, name="job"),
+    path("ui/jobs/<job_id>/cancel", jobs.cancel, name="job_cancel"),
     path("ui/texts.js", catalog.texts, name="javascript_catalog"),
     path("ui/login/", sign_in.SignIn.as_view(), name="login"),
     path("ui/logout/", sign_in.SignOut.as_view(), name="logout"),

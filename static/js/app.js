@@ -44,7 +44,7 @@ document.addEventListener("keydown", (event) => {
 /* A form sends once. */
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+  if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
   if (form.getAttribute("aria-busy") === "true") {
     event.preventDefault();
     return;

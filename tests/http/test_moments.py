@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from objects_app.errors import InvalidArgument
-from objects_app.http.moments import read_moment
+from objects_app.http.moments import read_chosen_moment, read_moment
 
 HALF_PAST = datetime(2026, 5, 2, 10, 30, tzinfo=UTC)
 
@@ -55,3 +55,22 @@ def test_fractions_count_to_the_microsecond() -> None:
 def test_anything_else_is_no_time(text: str) -> None:
     with pytest.raises(InvalidArgument, match="at is no time"):
         read_moment("at", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-05-02T10:30",
+        "2026-05-02T10:30:00",
+        "2026-05-02T10:30:00.000",
+        "2026-05-02T12:30:00+02:00",
+    ],
+)
+def test_a_moment_chosen_in_a_browser_needs_no_zone(text: str) -> None:
+    assert read_chosen_moment("at", text) == HALF_PAST
+
+
+@pytest.mark.parametrize("text", ["", "2026-05-02", "2026-13-02T10:30"])
+def test_what_no_browser_sends_is_no_chosen_moment(text: str) -> None:
+    with pytest.raises(InvalidArgument):
+        read_chosen_moment("at", text)

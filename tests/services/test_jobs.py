@@ -25,6 +25,7 @@ from objects_app.services import buckets, changes, drafts, jobs, prefixes
 from objects_app.services import restore as restores
 from objects_app.services.jobs import JobRow, Whose
 from objects_app.services.prefixes import Work
+from tests.histories import passed_moment
 from tests.services.store import ACTOR, Store
 from tests.stored import lose
 
@@ -343,7 +344,7 @@ def test_a_restore_of_many_keys_is_a_job(
     monkeypatch.setattr(restores, "MOST_KEYS", 2)
     for key in KEYS:
         store.put(key, key.encode(), bucket=versioned)
-    moment = sql.clock()
+    moment = passed_moment()
     for key in KEYS[4:]:
         store.put(key, b"changed", bucket=versioned)
     store.put("p/new", bucket=versioned)
@@ -389,7 +390,7 @@ def test_a_job_is_seen_by_its_user_and_by_administrators(
         Whose(bob.pk): False,
         Whose(): False,
     }.items():
-        assert bool(jobs.list_jobs(whose=whose).jobs) == sees
+        assert bool(jobs.list_jobs(whose=whose, limit=9).jobs) == sees
         if sees:
             assert jobs.get_job(job_id=job.job_id, whose=whose) == look(job)
             continue
@@ -399,23 +400,20 @@ def test_a_job_is_seen_by_its_user_and_by_administrators(
     assert look(job).state == "queued"
 
 
-def test_jobs_are_listed_from_the_newest_by_state_and_page(
-    bucket: BucketRow, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "PAGE_MAX", 2)
+def test_jobs_are_listed_from_the_newest_by_state_and_page(bucket: BucketRow) -> None:
     made = [make("delete", Work(bucket, "p/")) for _ in range(3)]
     jobs.cancel_job(job_id=made[1].job_id, whose=ANYBODY)
 
-    page = jobs.list_jobs(whose=ANYBODY)
-    rest = jobs.list_jobs(whose=ANYBODY, before=page.next_position)
+    page = jobs.list_jobs(whose=ANYBODY, limit=2)
+    rest = jobs.list_jobs(whose=ANYBODY, before=page.next_position, limit=2)
 
     ids = [job.job_id for job in page.jobs + rest.jobs]
     assert ids == [job.job_id for job in reversed(made)]
     assert rest.next_position is None
-    [cancelled] = jobs.list_jobs(whose=ANYBODY, state="cancelled").jobs
+    [cancelled] = jobs.list_jobs(whose=ANYBODY, state="cancelled", limit=9).jobs
     assert cancelled.job_id == made[1].job_id
     with pytest.raises(InvalidArgument):
-        jobs.list_jobs(whose=ANYBODY, state="lost")
+        jobs.list_jobs(whose=ANYBODY, state="lost", limit=9)
 
 
 def test_jobs_are_forgotten_a_month_after_they_ended(bucket: BucketRow) -> None:
