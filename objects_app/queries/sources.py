@@ -13,10 +13,10 @@ _COLUMNS = ", ".join(f"o.{name}" for name in ObjectRow._fields)
 _LATEST = "o.is_latest AND NOT o.is_delete_marker"
 
 if connection.vendor == "postgresql":
-    _KEYS = "(SELECT jsonb_array_elements_text(%(keys)s::jsonb))"
+    KEYS = "(SELECT jsonb_array_elements_text(%(keys)s::jsonb))"
     _BYTES = "octet_length(o.key)"
 else:
-    _KEYS = "(SELECT value FROM json_each(%(keys)s))"
+    KEYS = "(SELECT value FROM json_each(%(keys)s))"
     _BYTES = "length(CAST(o.key AS blob))"
 
 
@@ -35,7 +35,7 @@ def latest_of(*, bucket_id: int, keys: Sequence[str]) -> dict[str, ObjectRow]:
     """
     found = run.rows(
         f"SELECT {_COLUMNS} FROM stored_object o"
-        f" WHERE o.bucket_id = %(bucket_id)s AND o.key IN {_KEYS} AND {_LATEST}",
+        f" WHERE o.bucket_id = %(bucket_id)s AND o.key IN {KEYS} AND {_LATEST}",
         {"bucket_id": bucket_id, "keys": json.dumps(list(keys))},
     )
     return {row.key: row for row in map(reads.to_object, found)}

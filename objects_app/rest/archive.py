@@ -1,39 +1,28 @@
 """GET /archive: all objects of a prefix as one ZIP."""
 
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBase,
-    StreamingHttpResponse,
-)
-from django.utils.http import content_disposition_header
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from objects_app.access import policy
 from objects_app.access.policy import Action
 from objects_app.access.principals import principal_of
 from objects_app.errors import BucketRequired
+from objects_app.http import archives
 from objects_app.rest.answers import moment, parameters
 from objects_app.rest.routing import by_method
 from objects_app.services import archive
 
 
 def _get(request: HttpRequest) -> HttpResponseBase:
-    made, headers = _archive(request)
-    try:
-        made.begin()
-    except BaseException:
-        made.close()
-        raise
-    return StreamingHttpResponse(made, headers=headers)
+    return archives.response(*_archive(request))
 
 
 def _head(request: HttpRequest) -> HttpResponseBase:
-    made, headers = _archive(request)
+    made, name = _archive(request)
     made.close()
-    return HttpResponse(headers=headers)
+    return HttpResponse(headers=archives.headers(made, name))
 
 
-def _archive(request: HttpRequest) -> tuple[archive.Archive, dict[str, str]]:
+def _archive(request: HttpRequest) -> tuple[archive.Archive, str]:
     sent = parameters(request, "bucket", "prefix", "at")
     if "bucket" not in sent:
         raise BucketRequired(
@@ -46,14 +35,7 @@ def _archive(request: HttpRequest) -> tuple[archive.Archive, dict[str, str]]:
     )
     rows = archive.rows_of(bucket=bucket, prefix=prefix, at=moment(sent, "at"))
     made = archive.archive(bucket=bucket, prefix=prefix, rows=rows)
-    name = archive.archive_name(bucket=bucket, prefix=prefix)
-    return made, {
-        "Content-Type": "application/zip",
-        "Content-Length": str(made.length),
-        "Content-Disposition": content_disposition_header(True, name) or "attachment",
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-    }
+    return made, archive.archive_name(bucket=bucket, prefix=prefix)
 
 
 prefix_archive = by_method(GET=_get, HEAD=_head)

@@ -6,7 +6,7 @@ What is overwritten or deleted meanwhile is in the archive all the same, for the
 leaves its bytes for as long as SWEEP_GRACE_SECONDS.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 
@@ -14,7 +14,7 @@ from objects_app.blobs.backend import BlobBackend, backend
 from objects_app.errors import BytesMissing, NoSuchKey
 from objects_app.names import prefix_end
 from objects_app.queries import history
-from objects_app.queries.contents import contents
+from objects_app.queries.contents import contents, contents_of_keys
 from objects_app.queries.reads import TODAY
 from objects_app.queries.rows import BucketRow, ContentRow, Span
 from objects_app.services import buckets
@@ -88,6 +88,19 @@ def rows_of(
     view = TODAY if at is None else history.at(at)
     span = Span(prefix, inclusive=True, end=prefix_end(prefix))
     return contents(bucket=bucket, span=span, view=view)
+
+
+def rows_of_chosen(
+    *, bucket: BucketRow, keys: Sequence[str], prefixes: Iterable[str]
+) -> Iterator[ContentRow]:
+    """Yield the rows of these keys, those that are there, and of all of these prefixes.
+
+    Each prefix is as of a moment of its own.
+    """
+    if keys:
+        yield from contents_of_keys(bucket=bucket, keys=keys)
+    for prefix in prefixes:
+        yield from rows_of(bucket=bucket, prefix=prefix)
 
 
 def archive_name(*, bucket: BucketRow, prefix: str) -> str:

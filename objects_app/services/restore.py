@@ -85,6 +85,11 @@ def restore(*, bucket: BucketRow, prefix: str, moment: datetime, by: Actor) -> O
     return _summed(chunks)
 
 
+def now() -> datetime:
+    """Return a moment that what is done from now on can be taken back to."""
+    return sql.clock()
+
+
 def check(*, bucket: BucketRow, moment: datetime) -> None:
     """Raise NotVersioned or FutureMoment where there is no past to go back to."""
     buckets.require_past(bucket=bucket, moment=moment)

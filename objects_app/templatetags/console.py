@@ -1,6 +1,7 @@
 """Icons, sizes and times of the console's templates, and what its reader may do."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django import template
@@ -19,6 +20,42 @@ if TYPE_CHECKING:
 
 register = template.Library()
 
+# By a media type's beginning, the first that fits.
+_FILES = {
+    "image/": "file-image",
+    "video/": "file-video",
+    "audio/": "file-music",
+    "text/csv": "file-spreadsheet",
+    "text/tab-separated": "file-spreadsheet",
+    "application/vnd.openxmlformats-officedocument.spreadsheet": "file-spreadsheet",
+    "application/vnd.ms-excel": "file-spreadsheet",
+    "application/vnd.oasis.opendocument.spreadsheet": "file-spreadsheet",
+    "application/vnd.apache.parquet": "file-spreadsheet",
+    "application/json": "file-braces",
+    "application/xml": "file-braces",
+    "application/yaml": "file-braces",
+    "application/toml": "file-braces",
+    "text/xml": "file-braces",
+    "text/html": "file-code",
+    "text/css": "file-code",
+    "text/javascript": "file-code",
+    "text/x-": "file-code",
+    "application/x-sh": "file-code",
+    "application/zip": "file-archive",
+    "application/gzip": "file-archive",
+    "application/zstd": "file-archive",
+    "application/x-7z": "file-archive",
+    "application/x-bzip": "file-archive",
+    "application/x-rar": "file-archive",
+    "application/x-tar": "file-archive",
+    "application/x-xz": "file-archive",
+    "application/java-archive": "file-archive",
+    "text/": "file-text",
+    "application/pdf": "file-text",
+    "application/msword": "file-text",
+    "application/vnd.": "file-text",
+    "application/rtf": "file-text",
+}
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
@@ -39,6 +76,13 @@ def icon(name: str, css: str = "", label: str = "") -> SafeString:
         classes,
         source,
     )
+
+
+@register.filter
+@lru_cache(256)
+def file_icon(content_type: str) -> str:
+    """Return the name of the icon for a file of that media type."""
+    return next((i for t, i in _FILES.items() if content_type.startswith(t)), "file")
 
 
 @register.filter
@@ -78,12 +122,6 @@ def moment(when: datetime | None, form: str = "") -> SafeString | str:
         SafeString(" data-ago") if form == "ago" else "",
         f"{utc:%Y-%m-%d %H:%M} UTC",
     )
-
-
-@register.filter
-def name_in(key: str, prefix: str) -> str:
-    """Return what a folder shows of a key in it; of its own key, a slash."""
-    return key.removeprefix(prefix) or "/"
 
 
 @register.simple_tag(takes_context=True)

@@ -24,9 +24,14 @@ export async function api(method, path, { json, body, headers = {}, signal } = {
   return isJson ? answer.json() : null;
 }
 
-/* The path of an object, each byte of its key in its place. */
-export function objectPath(bucket, key) {
-  return `/buckets/${bucket}/objects/${key.split("/").map(encodeURIComponent).join("/")}`;
+/* The path of an object, each byte of its key in its place. What has a part "." or ".."
+   is named by a parameter: of a path browsers would leave those out. */
+export function objectPath(bucket, key, parameters = {}) {
+  const parts = key.split("/");
+  const inQuery = parts.includes(".") || parts.includes("..");
+  const path = inQuery ? "" : `/${parts.map(encodeURIComponent).join("/")}`;
+  const query = new URLSearchParams(inQuery ? { key, ...parameters } : parameters).toString();
+  return `/buckets/${bucket}/objects${path}${query ? `?${query}` : ""}`;
 }
 
 export function csrfToken() {

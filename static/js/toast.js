@@ -1,5 +1,6 @@
-/* A short word at the page's edge, read out by screen readers. */
-const SECONDS = { success: 5, error: 12 };
+/* A short word at the page's edge, read out by screen readers. One of the kind "busy"
+   stays until who called for it removes it. */
+const SECONDS = { success: 5, error: 12, busy: Infinity };
 
 export function toast(text, kind = "success", action = null) {
   const note = document.createElement("div");
@@ -20,7 +21,8 @@ export function toast(text, kind = "success", action = null) {
     note.append(button);
   }
   shelf().append(note);
-  setTimeout(() => note.remove(), SECONDS[kind] * 1000 * (action ? 2 : 1));
+  const seconds = SECONDS[kind] * (action ? 2 : 1);
+  if (seconds < Infinity) setTimeout(() => note.remove(), seconds * 1000);
   return note;
 }
 

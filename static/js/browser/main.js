@@ -1,0 +1,145 @@
+/* The browser's screen: rows, keys, menus and what they set going. */
+import { toast } from "../toast.js";
+import { ask } from "./dialogs.js";
+import { enableDragging } from "./dragging.js";
+import { onChoice, openMenu } from "./menu.js";
+import { changeTags, newFolder, showLinks, zip } from "./others.js";
+import { remove } from "./remove.js";
+import { entryOf, mayWrite, reload, root, rows } from "./screen.js";
+import { all, clear, extend, focusRow, forgetHidden, only, prepare, selected, toggle } from "./selection.js";
+import { rename, transfer } from "./transfer.js";
+import { Stopped } from "./work.js";
+
+const ACTIONS = {
+  zip,
+  clear,
+  copy: (entries) => transfer("copy", entries),
+  links: ([entry]) => showLinks(entry),
+  open: ([entry]) => location.assign(entry.href),
+  download: (_, row) => row.querySelector(".do a").click(),
+};
+if (mayWrite) {
+  Object.assign(ACTIONS, {
+    delete: remove,
+    move: (entries) => transfer("move", entries),
+    rename: ([entry]) => rename(entry),
+    newFolder: makeFolder,
+    tags: changeTags,
+  });
+}
+let current = null; // the row that has the focus
+const KEYS = { Delete: "delete", F2: "rename" };
+
+async function run(act) {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof Stopped)) toast(error.message, "error");
+  }
+}
+
+/* A row's own entry, or all that are selected when it is one of them. */
+function withSelection(row) {
+  const entries = selected();
+  const own = entryOf(row);
+  return entries.some(({ key }) => key === own.key) ? entries : [own];
+}
+
+root.addEventListener("click", (event) => {
+  const row = event.target.closest("tr[aria-selected]");
+  if (event.target.id === "pick-all") all(event.target.checked);
+  else if (event.target.closest("[data-do]")) {
+    const { do: what } = event.target.closest("[data-do]").dataset;
+    run(() => ACTIONS[what](selected()));
+  } else if (!row || event.target.closest("a")) return;
+  else if (event.target.closest(".do")) event.target.closest("button") && openMenu(row);
+  else {
+    if (event.shiftKey) extend(row);
+    else if (event.ctrlKey || event.metaKey || event.target.closest(".pick")) toggle(row);
+    else only(row);
+    focusRow(row);
+  }
+});
+root.addEventListener("mousedown", (event) => {
+  if (event.shiftKey && event.target.closest("tr[aria-selected]")) event.preventDefault(); // selects no text
+});
+root.addEventListener("focusin", (event) => {
+  const row = event.target.closest("tr[aria-selected]");
+  current = row && { key: entryOf(row).key, place: rows().indexOf(row) };
+});
+root.addEventListener("dblclick", (event) => {
+  const row = event.target.closest("tr[aria-selected]");
+  if (row && !event.target.closest("a, button, .pick")) location.assign(entryOf(row).href);
+});
+root.addEventListener("pointerover", (event) => {
+  const link = event.target.closest(".name a");
+  if (link && link.scrollWidth > link.clientWidth) link.title = link.textContent;
+});
+
+root.addEventListener("keydown", (event) => {
+  const row = event.target;
+  if (event.key === "Escape" && !event.target.closest("dialog, input, [popover]")) clear();
+  if (!row.matches("tr[aria-selected]") || event.altKey) return;
+  const act = keyboard(row, event);
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
+function keyboard(row, event) {
+  const to = { ArrowDown: () => beside(row, 1), ArrowUp: () => beside(row, -1), Home: () => rows()[0], End: () => rows().at(-1) }[event.key];
+  if (to) return () => step(row, to(), event.shiftKey);
+  if (event.key === " ") return () => (event.shiftKey ? extend(row) : toggle(row));
+  if (event.key === "Enter") return () => location.assign(entryOf(row).href);
+  if (event.key === "a" && (event.ctrlKey || event.metaKey)) return () => all(true);
+  if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) return () => openMenu(row);
+  const action = ACTIONS[KEYS[event.key]];
+  return action && (() => run(() => action(KEYS[event.key] === "rename" ? [entryOf(row)] : withSelection(row))));
+}
+
+function step(from, to, extending) {
+  if (!to) return;
+  if (extending) {
+    if (from.ariaSelected !== "true") only(from);
+    extend(to);
+  }
+  focusRow(to);
+}
+
+function beside(row, direction) {
+  const next = direction > 0 ? "nextElementSibling" : "previousElementSibling";
+  if (row[next]) return row[next];
+  const found = row.parentElement[next]?.querySelectorAll("tr[aria-selected]") ?? [];
+  return [...found].at(direction > 0 ? 0 : -1);
+}
+
+onChoice((what, row) => run(() => ACTIONS[what]([entryOf(row)], row)));
+if (mayWrite) enableDragging(withSelection, run);
+
+async function makeFolder() {
+  document.querySelector("#new-folder form").reset();
+  const answer = await ask("new-folder");
+  if (!answer) return;
+  const key = await newFolder(answer.name);
+  const row = rows().find((each) => entryOf(each).key === key);
+  if (row) focusRow(row);
+}
+
+/* The focus goes back to the row that had it, or to the one in its place. */
+function refocus() {
+  if (!current || document.activeElement !== document.body) return;
+  const shown = rows();
+  const same = shown.find((row) => entryOf(row).key === current.key);
+  const row = same ?? shown[Math.min(current.place, shown.length - 1)];
+  if (row) focusRow(row);
+}
+
+document.addEventListener("store:changed", () => run(reload));
+document.addEventListener("htmx:load", (event) => {
+  const loaded = event.detail.elt;
+  if (!root.contains(loaded)) return;
+  if (loaded.id === "listing") forgetHidden();
+  prepare(loaded);
+  if (loaded.id === "listing") refocus();
+});
+prepare(root);

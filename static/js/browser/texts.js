@@ -1,0 +1,28 @@
+/* Numbers and sizes as people read them. */
+const UNITS = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+export function count(number) {
+  return number.toLocaleString();
+}
+
+export function size(bytes) {
+  if (bytes < 1024) return interpolate(gettext("%s B"), [count(bytes)]);
+  let value = bytes / 1024;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${value.toLocaleString(undefined, { maximumFractionDigits: value < 100 ? 1 : 0 })} ${UNITS[unit]}`;
+}
+
+/* "3 files and 2 folders", or the name of the only one. */
+export function what(entries) {
+  if (entries.length === 1) return `“${entries[0].name}”`;
+  const folders = entries.filter((entry) => entry.isFolder).length;
+  const files = entries.length - folders;
+  const said = [];
+  if (files) said.push(interpolate(ngettext("%s file", "%s files", files), [count(files)]));
+  if (folders) said.push(interpolate(ngettext("%s folder", "%s folders", folders), [count(folders)]));
+  return said.join(gettext(" and "));
+}
