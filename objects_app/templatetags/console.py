@@ -128,3 +128,9 @@ def moment(when: datetime | None, form: str = "") -> SafeString | str:
 def allowed(context: Context, bucket: "BucketRow", action: str) -> bool:
     """Whether the reader may do this (an access.policy.Action) with a bucket."""
     return policy.allows(context["principal"], bucket, Action(action))
+
+
+@register.filter
+def name_in(key: str, prefix: str) -> str:
+    """Return what a folder shows of a key in it; of its own key, a slash."""
+    return key.removeprefix(prefix) or "/"

@@ -27,6 +27,7 @@ urlpatterns = [
     ),
     path("ui/search/", search.search, name="search"),
     path("ui/buckets/<bucket>/", browser.browser, name="browser"),
+    path("ui/buckets/<bucket>/upload", uploads_form.upload, name="upload"),
     path("ui/buckets/<bucket>/extent", browser.extent, name="extent"),
     path("ui/buckets/<bucket>/archive", browser.download, name="archive"),
     path("ui/buckets/<bucket>/object", objects.stored_object, name="object"),
