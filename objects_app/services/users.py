@@ -29,3 +29,10 @@ def owner_named(username: str | None) -> int | None:
     Raises InvalidArgument.
     """
     return None if username is None else user_named(username)
+
+
+def name_of(user_id: int | None) -> str:
+    """Return the user's name, "" for nobody."""
+    if user_id is None:
+        return ""
+    return User.objects.get(pk=user_id).get_username()

@@ -102,6 +102,19 @@ def size(count: int | None) -> str:
 
 
 @register.filter
+def exact_size(count: int | None) -> str:
+    """Return bytes as a form takes them, in the largest unit without a rest."""
+    if count is None:
+        return ""
+    unit = "B"
+    for larger in _UNITS:
+        if not count or count % 1024:
+            break
+        count, unit = count // 1024, larger
+    return f"{count} {unit}"
+
+
+@register.filter
 def count(number: int | None) -> str:
     """Return a number with its thousands apart: 1,234,567. Empty for None."""
     return "" if number is None else f"{number:,}"

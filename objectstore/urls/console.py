@@ -6,6 +6,7 @@ from django.urls import path
 from objects_app.web import (
     browser,
     bucket_restore,
+    bucket_settings,
     bucket_uploads,
     buckets,
     catalog,
@@ -49,6 +50,21 @@ urlpatterns = [
     path("ui/jobs/", jobs.job_list, name="jobs"),
     path("ui/jobs/<job_id>/", jobs.job, name="job"),
     path("ui/jobs/<job_id>/cancel", jobs.cancel, name="job_cancel"),
+    path(
+        "ui/buckets/<bucket>/settings/",
+        bucket_settings.bucket_settings,
+        name="bucket_settings",
+    ),
+    path(
+        "ui/buckets/<bucket>/settings/delete",
+        bucket_settings.delete_bucket,
+        name="delete_bucket",
+    ),
+    path(
+        "ui/buckets/<bucket>/settings/<what>",
+        bucket_settings.change_bucket,
+        name="change_bucket",
+    ),
     path("ui/texts.js", catalog.texts, name="javascript_catalog"),
     path("ui/login/", sign_in.SignIn.as_view(), name="login"),
     path("ui/logout/", sign_in.SignOut.as_view(), name="logout"),
