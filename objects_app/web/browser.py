@@ -85,7 +85,7 @@ def browser(request: HttpRequest, bucket: str) -> HttpResponse:
             "bucket": row,
             **here,
             "moment": at,
-            "crumbs": _crumbs(bucket, prefix, here["at"]),
+            "crumbs": crumbs(bucket, prefix, here["at"]),
             "lines": shown,
             "is_first": "cursor" not in wanted,
             "here": address("browser", bucket, **here),
@@ -174,7 +174,7 @@ def _line(entry: "ListedEntry", prefix: str, at: str) -> Line:
     )
 
 
-def _crumbs(bucket: str, prefix: str, at: str) -> list[tuple[str, str]]:
+def crumbs(bucket: str, prefix: str, at: str = "") -> list[tuple[str, str]]:
     """Return each folder on the way down: its name, and its address."""
     names = prefix.split("/")[:-1]
     paths = ["/".join(names[: depth + 1]) + "/" for depth in range(len(names))]
