@@ -161,13 +161,11 @@ def _line(entry: "ListedEntry", prefix: str, at: str) -> Line:
             download=f"/archive?{urlencode(folder)}",
         )
     version = entry.version_id if at else ""
-    path = url_path(bucket, key)
-    sign = "&" if "?" in path else "?"
     return Line(
         name=key.removeprefix(prefix) or "/",
         is_folder=False,
         href=address("object", bucket, key=key, version=version),
-        download=f"{path}{sign}version={version}" if version else path,
+        download=url_path(bucket, key, version=version),
         content_type=entry.content_type,
         size=entry.size,
         changed=entry.created_at,

@@ -58,8 +58,10 @@ window.addEventListener("pageshow", () => {
 localTimes(document);
 document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt));
 /* What comes into a dialog opens it. */
-document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.matches("dialog:not([open])")) event.detail.target.showModal();
+document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+  if (!target.matches("dialog:not([open])")) return;
+  for (const menu of document.querySelectorAll("details.dropdown[open]")) menu.open = false;
+  target.showModal();
 });
 document.addEventListener("htmx:responseError", (event) => toast(event.detail.xhr.responseText || gettext("That did not work."), "error"));
 document.addEventListener("htmx:sendError", () => toast(gettext("The store cannot be reached. Try again in a moment."), "error"));
