@@ -58,15 +58,21 @@ def query(environ: dict[str, Any]) -> dict[str, str]:
     return parameters
 
 
-def url_path(bucket: str, key: str) -> str:
-    """Return the path of an object for use in a URL, percent-encoded.
+def url_path(bucket: str, key: str, **parameters: str | None) -> str:
+    """Return the path of an object for use in a URL, percent-encoded, with the
+    parameters that have a value.
 
     A key with `.` or `..` between its slashes comes as `/objects?key=`: clients
     collapse dot segments of a path before they send it.
     """
+    path = f"/buckets/{quote(bucket)}/objects"
+    given = {name: value for name, value in parameters.items() if value}
     if _DOT_SEGMENTS.isdisjoint(key.split("/")):
-        return f"/buckets/{quote(bucket)}/objects/{quote(key)}"
-    return f"/buckets/{quote(bucket)}/objects?key={quote(key)}"
+        path = f"{path}/{quote(key)}"
+    else:
+        given = {"key": key, **given}
+    pairs = "&".join(f"{name}={quote(value)}" for name, value in given.items())
+    return f"{path}?{pairs}" if pairs else path
 
 
 def _text(raw: bytes) -> str:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from objects_app.access import policy
 from objects_app.access.policy import Action
+from objects_app.http.paths import url_path
 
 if TYPE_CHECKING:
     from objects_app.queries.rows import BucketRow
@@ -147,3 +148,9 @@ def allowed(context: Context, bucket: "BucketRow", action: str) -> bool:
 def name_in(key: str, prefix: str) -> str:
     """Return what a folder shows of a key in it; of its own key, a slash."""
     return key.removeprefix(prefix) or "/"
+
+
+@register.simple_tag
+def object_path(bucket: str, key: str, version: str = "") -> str:
+    """Return where the REST API has an object's bytes, the latest without a version."""
+    return url_path(bucket, key, version=version)

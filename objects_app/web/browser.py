@@ -85,7 +85,7 @@ def browser(request: HttpRequest, bucket: str) -> HttpResponse:
             "bucket": row,
             **here,
             "moment": at,
-            "crumbs": _crumbs(bucket, prefix, here["at"]),
+            "crumbs": crumbs(bucket, prefix, here["at"]),
             "lines": shown,
             "is_first": "cursor" not in wanted,
             "here": address("browser", bucket, **here),
@@ -161,20 +161,18 @@ def _line(entry: "ListedEntry", prefix: str, at: str) -> Line:
             download=f"/archive?{urlencode(folder)}",
         )
     version = entry.version_id if at else ""
-    path = url_path(bucket, key)
-    sign = "&" if "?" in path else "?"
     return Line(
         name=key.removeprefix(prefix) or "/",
         is_folder=False,
         href=address("object", bucket, key=key, version=version),
-        download=f"{path}{sign}version={version}" if version else path,
+        download=url_path(bucket, key, version=version),
         content_type=entry.content_type,
         size=entry.size,
         changed=entry.created_at,
     )
 
 
-def _crumbs(bucket: str, prefix: str, at: str) -> list[tuple[str, str]]:
+def crumbs(bucket: str, prefix: str, at: str = "") -> list[tuple[str, str]]:
     """Return each folder on the way down: its name, and its address."""
     names = prefix.split("/")[:-1]
     paths = ["/".join(names[: depth + 1]) + "/" for depth in range(len(names))]

@@ -6,7 +6,7 @@ import { setTheme } from "./theme.js";
 
 /* <button data-opens="ID"> opens a dialog, <button data-closes> closes the one it is in. */
 document.addEventListener("click", (event) => {
-  const target = event.target.closest("[data-opens], [data-closes], [data-copy], [data-theme-choice]");
+  const target = event.target.closest("[data-opens], dialog [data-closes], [data-copy], [data-theme-choice]");
   if (!target) {
     for (const menu of document.querySelectorAll("details.dropdown[open]")) {
       if (!menu.contains(event.target)) menu.open = false;
@@ -57,5 +57,11 @@ window.addEventListener("pageshow", () => {
 
 localTimes(document);
 document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt));
+/* What comes into a dialog opens it. */
+document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+  if (!target.matches("dialog:not([open])")) return;
+  for (const menu of document.querySelectorAll("details.dropdown[open]")) menu.open = false;
+  target.showModal();
+});
 document.addEventListener("htmx:responseError", (event) => toast(event.detail.xhr.responseText || gettext("That did not work."), "error"));
 document.addEventListener("htmx:sendError", () => toast(gettext("The store cannot be reached. Try again in a moment."), "error"));
