@@ -121,6 +121,12 @@ def count(number: int | None) -> str:
     return "" if number is None else f"{number:,}"
 
 
+@register.filter
+def amount(number: int | None, unit: str) -> str:
+    """Return a number of "bytes" as a size, and of anything else as a count."""
+    return size(number) if unit == "bytes" else count(number)
+
+
 @register.simple_tag
 def moment(when: datetime | None, form: str = "") -> SafeString | str:
     """Return a time in UTC that the page's script makes the reader's.
