@@ -34,6 +34,8 @@ export function objectPath(bucket, key, parameters = {}) {
   return `/buckets/${bucket}/objects${path}${query ? `?${query}` : ""}`;
 }
 
+/* The cookie's, since signing in anew in another tab changes it. */
 export function csrfToken() {
-  return document.querySelector("meta[name=csrf-token]")?.content ?? "";
+  const cookie = /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie);
+  return cookie ? cookie[1] : (document.querySelector("meta[name=csrf-token]")?.content ?? "");
 }
