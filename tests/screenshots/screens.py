@@ -22,6 +22,18 @@ SCREENS = (
     Screen("login", "Sign in", "/ui/login/", signed_in=False),
     Screen("buckets", "Buckets", "/ui/"),
     Screen("browser", "A folder", "/ui/buckets/photos/?prefix=2025%2Ficeland%2F"),
+    Screen("new-bucket", "A new bucket", "/ui/new-bucket/"),
+    Screen(
+        "time-travel",
+        "A folder as it was",
+        "/ui/buckets/photos/?prefix=2025%2Ficeland%2F&at={at}",
+    ),
+    Screen(
+        "time-travel-choice",
+        "Choosing a moment",
+        "/ui/buckets/photos/?prefix=2025%2Ficeland%2F",
+        click=("summary:has-text('Time travel')",),
+    ),
     Screen("search", "Search over everything", "/ui/search/?q=img_20"),
     Screen(
         "object",
@@ -43,10 +55,14 @@ SCREENS = (
 
 # Names of paths in the console's list that no picture is of.
 EXCEPTIONS = {
+    "archive": "a form's target",
     "bucket_uploads_abort": "a form's target",
+    "dismiss_first_steps": "a form's target",
+    "extent": "numbers for a script",
     "job_cancel": "a form's target",
     "javascript_catalog": "a script",
     "logout": "a form's target",
+    "upload": "a form's target",
     "oidc": "leads to the identity provider",
     "oidc_callback": "comes from the identity provider",
 }
