@@ -15,7 +15,7 @@ QUICK = not e2e and not race and not tooling
 # In memory, where there are 4 GiB of it, nothing waits for a disk.
 IN_MEMORY = $(shell { df -Pk /dev/shm | awk 'NR == 2 && $$4 > 4194304 {print "TMPDIR=/dev/shm"}'; } 2>/dev/null)
 
-.PHONY: help run cluster test test-fast check lint deploy-check soak bench clean
+.PHONY: help run cluster test test-fast check lint deploy-check soak bench screenshots clean
 
 help: ## Say what each command does
 	@printf '\nAn object store in one command. Needs Python 3.11+ and make.\n\n'
@@ -73,6 +73,10 @@ soak: ## Race writers, deleters, readers and sweepers for long: make soak MINUTE
 bench: ## Measure this machine, each number beside its limit
 	$(DEV)
 	$(PYTHON_BIN) -m bench
+
+screenshots: ## Picture every screen of a store with something to show: docs/screenshots
+	$(DEV)
+	$(WITHOUT_SERVERS) $(PYTHON_BIN) -m tests.screenshots
 
 clean: ## Remove the environment and caches; the store's data stays
 	rm -rf "$(VENV)" staticfiles .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -16,7 +16,7 @@ from objects_app.access.principals import principal_of
 from objects_app.errors import InvalidArgument
 from objects_app.http import archives
 from objects_app.http.json_bodies import Body
-from objects_app.http.moments import read_moment
+from objects_app.http.moments import read_chosen_moment
 from objects_app.http.paths import url_path
 from objects_app.services import archive, listing, prefixes, restore
 from objects_app.services.prefixes import Work
@@ -57,7 +57,7 @@ def browser(request: HttpRequest, bucket: str) -> HttpResponse:
     """Show a folder's first keys, or as a part those after a cursor."""
     wanted = sent(request)
     prefix, begins = _split(wanted.get("prefix", ""), wanted.get("q", ""))
-    at = read_moment("at", wanted["at"]) if "at" in wanted else None
+    at = read_chosen_moment("at", wanted["at"]) if "at" in wanted else None
     principal = principal_of(request)
     action = Action.LIST if at is None else Action.PAST
     row = policy.bucket_for(principal, bucket, action, prefix=prefix)

@@ -49,12 +49,12 @@ def bucket_restore(request: HttpRequest, bucket: str) -> HttpResponse:
 def _differences(
     row: "BucketRow", prefix: str, wanted: dict[str, str]
 ) -> dict[str, Any]:
-    at = read_chosen_moment("at", wanted.get("at", ""))
+    moment = read_chosen_moment("at", wanted.get("at", ""))
     after = wanted.get("after", "")
     found = restore.differences(
-        bucket=row, prefix=prefix, moment=at, after=after, limit=_PAGE
+        bucket=row, prefix=prefix, moment=moment, after=after, limit=_PAGE
     )
-    return {"at": at, "after": after, "found": found}
+    return {"moment": moment, "found": found}
 
 
 def _restore(

@@ -240,7 +240,7 @@ def test_a_folder_is_shown_as_it_was(reader: Client, versioned: Bucket) -> None:
     query = {"prefix": "in/", "at": hour(1).isoformat()}
     page = reader.get(HERE, query).content.decode()
     assert names(page) == ["a", "deep"]
-    assert "This is what was here at" in page
+    assert "You see this folder as it was on" in page
     assert hrefs(page)[0] == f"{HERE}object?key=in%2Fa&version=v0"
     assert "/buckets/photos/objects/in/a?version=v0" in page
     assert "at=2026-01-01T01" in hrefs(page)[1]

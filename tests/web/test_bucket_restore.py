@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.template import Context, Template
 from django.test import Client
 
-from objects_app.models import Bucket, Job, StoredObject
+from objects_app.models import Bucket, Grant, Job, Role, StoredObject
 from objects_app.queries import sql
 from objects_app.queries.rows import BucketRow
 from objects_app.services import restore
@@ -159,7 +159,7 @@ def test_who_only_reads_restores_nothing(
 
 
 def control(bucket: BucketRow) -> str:
-    shown = {"bucket": bucket, "prefix": "a/", "at": None}
+    shown = {"bucket": bucket, "prefix": "a/", "moment": None}
     return Template('{% include "parts/past.html" %}').render(Context(shown))
 
 
@@ -176,7 +176,35 @@ def test_without_a_past_there_is_no_control(bucket: BucketRow) -> None:
     assert not control(bucket._replace(versioned_since=None)).strip()
 
 
-def test_a_shown_moment_leads_to_its_restore(bucket: BucketRow) -> None:
-    shown = {"bucket": bucket, "prefix": "a/", "at": LONG_AGO, "may_write": True}
-    page = Template('{% include "parts/past_shown.html" %}').render(Context(shown))
-    assert "prefix=a%2F&amp;at=2000-01-01T00%3A00%3A00.000007Z" in page
+def folder(client: Client, at: str) -> str:
+    answer = client.get(f"/ui/buckets/test/?{urlencode({'prefix': 'a/', 'at': at})}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_folder_as_it_was_leads_to_its_restore(
+    client: Client, bucket: BucketRow, moment: datetime
+) -> None:
+    page = folder(client, moment.isoformat())
+    assert "back</" in page
+    assert "new</" not in page
+    there = urlencode({"at": moment.isoformat().replace("+00:00", "Z")})
+    assert f"/ui/buckets/test/restore/?prefix=a%2F&amp;{there}" in page
+
+
+def test_a_moment_from_a_browser_without_scripts_is_in_utc(
+    client: Client, moment: datetime
+) -> None:
+    later = moment + timedelta(seconds=1)
+    page = folder(client, f"{later:%Y-%m-%dT%H:%M:%S}")
+    assert f"{later:%Y-%m-%d %H:%M} UTC" in page
+
+
+def test_who_only_reads_is_shown_the_past_and_no_restore(
+    client: Client, bob: User, bucket: BucketRow, moment: datetime
+) -> None:
+    Grant.objects.create(bucket_id=bucket.id, user=bob, role=Role.READER)
+    client.force_login(bob)
+    page = folder(client, moment.isoformat())
+    assert "You see this folder as it was on" in page
+    assert "/restore/" not in page

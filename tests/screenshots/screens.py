@@ -1,0 +1,68 @@
+"""Every screen: where it is, and what is opened on it before it is pictured."""
+
+from typing import NamedTuple
+
+
+class Screen(NamedTuple):
+    """A screen's file name, what it shows, and its address.
+
+    In `path` stand the names of what `filling.fill` returns. `click` are elements to
+    click on first, by Playwright's selectors. `signed_in` is False for what strangers
+    see.
+    """
+
+    name: str
+    title: str
+    path: str
+    click: tuple[str, ...] = ()
+    signed_in: bool = True
+
+
+SCREENS = (
+    Screen("login", "Sign in", "/ui/login/", signed_in=False),
+    Screen("buckets", "Buckets", "/ui/"),
+    Screen("browser", "A folder", "/ui/buckets/photos/?prefix=2025%2Ficeland%2F"),
+    Screen("new-bucket", "A new bucket", "/ui/new-bucket/"),
+    Screen(
+        "time-travel",
+        "A folder as it was",
+        "/ui/buckets/photos/?prefix=2025%2Ficeland%2F&at={at}",
+    ),
+    Screen(
+        "time-travel-choice",
+        "Choosing a moment",
+        "/ui/buckets/photos/?prefix=2025%2Ficeland%2F",
+        click=("summary:has-text('Time travel')",),
+    ),
+    Screen("search", "Search over everything", "/ui/search/?q=img_20"),
+    Screen(
+        "object",
+        "An object",
+        "/ui/buckets/photos/object?key=2025%2Ficeland%2Fpanorama.png",
+    ),
+    Screen(
+        "restore",
+        "A folder goes back in time",
+        "/ui/buckets/photos/restore/?prefix=2025%2Ficeland%2F&at={at}",
+    ),
+    Screen("uploads", "Unfinished uploads", "/ui/buckets/photos/uploads/"),
+    Screen("jobs", "Jobs", "/ui/jobs/"),
+    Screen("job", "A job", "/ui/jobs/{job}/"),
+    Screen("password", "Change a password", "/ui/password/"),
+    Screen("admin", "Django admin", "/admin/"),
+    Screen("admin-objects", "Objects in the admin", "/admin/objects_app/storedobject/"),
+)
+
+# Names of paths in the console's list that no picture is of.
+EXCEPTIONS = {
+    "archive": "a form's target",
+    "bucket_uploads_abort": "a form's target",
+    "dismiss_first_steps": "a form's target",
+    "extent": "numbers for a script",
+    "job_cancel": "a form's target",
+    "javascript_catalog": "a script",
+    "logout": "a form's target",
+    "upload": "a form's target",
+    "oidc": "leads to the identity provider",
+    "oidc_callback": "comes from the identity provider",
+}
