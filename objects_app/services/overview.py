@@ -125,16 +125,17 @@ def _series(
 ) -> list[list[Size | None]]:
     """Return each bucket's sizes at the ends of the steps, by the last sample before.
 
-    A look one day back is enough: what is not empty is sampled every day.
+    What is not empty is sampled every day: a look one day back is enough and, where
+    steps are of days, at the last sample of each step's last day (and yesterday's).
     """
     rows = UsageSample.objects.filter(
         bucket_id__in=bucket_ids, taken_at__gte=ends[0] - _DAY
     )
     if span.is_of_days:
-        days = rows.values("bucket_id", day=TruncDay("taken_at"))
-        rows = UsageSample.objects.filter(
-            pk__in=days.annotate(last=Max("pk")).values("last")
-        )
+        days = {end - _DAY for end in ends} | {ends[-1] - 2 * _DAY}
+        groups = rows.values("bucket_id", day=TruncDay("taken_at"))
+        last = groups.filter(day__in=days).annotate(last=Max("pk")).values("last")
+        rows = UsageSample.objects.filter(pk__in=last)
     columns = ("bucket_id", "taken_at", "named_bytes", "stored_bytes")
     ordered = rows.order_by("bucket_id", "taken_at").values_list(*columns)
     found: dict[int, list[Size | None]] = {}
