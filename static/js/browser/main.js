@@ -76,15 +76,21 @@ root.addEventListener("pointerover", (event) => {
   if (link && link.scrollWidth > link.clientWidth) link.title = link.textContent;
 });
 
-root.addEventListener("keydown", (event) => {
-  const row = event.target;
-  if (event.key === "Escape" && !event.target.closest("dialog, input, [popover]")) clear();
-  if (!row.matches("tr[aria-selected]") || event.altKey) return;
-  const act = keyboard(row, event);
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.altKey || event.target.closest("input, textarea, select, dialog, [popover]")) return;
+  const row = event.target.closest("tr[aria-selected]");
+  const act = event.target === row ? keyboard(row, event) : anywhere(event);
   if (!act) return;
   event.preventDefault();
   act();
 });
+
+/* Keys that are about what is selected, wherever the focus is. */
+function anywhere({ key }) {
+  if (!selected().length) return null;
+  if (key === "Escape") return clear;
+  return key === "Delete" && ACTIONS.delete && (() => run(() => ACTIONS.delete(selected())));
+}
 
 function keyboard(row, event) {
   const to = { ArrowDown: () => beside(row, 1), ArrowUp: () => beside(row, -1), Home: () => rows()[0], End: () => rows().at(-1) }[event.key];
@@ -94,7 +100,9 @@ function keyboard(row, event) {
   if (event.key === "a" && (event.ctrlKey || event.metaKey)) return () => all(true);
   if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) return () => openMenu(row);
   const action = ACTIONS[KEYS[event.key]];
-  return action && (() => run(() => action(KEYS[event.key] === "rename" ? [entryOf(row)] : withSelection(row))));
+  if (!action) return anywhere(event);
+  const entries = event.key === "F2" ? [entryOf(row)] : withSelection(row);
+  return () => run(() => action(entries));
 }
 
 function step(from, to, extending) {
