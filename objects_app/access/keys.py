@@ -10,6 +10,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import Subquery
 from django.db.models.functions import Now
+from django.utils.timezone import now
 
 from objects_app.access import accounts
 from objects_app.access.sealing import SecretUnreadable, is_current, seal, unseal
@@ -56,6 +57,12 @@ class KeyRow(NamedTuple):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+
+    @property
+    def ended(self) -> datetime | None:
+        """When it ceased to work; None for a key in force, by this node's clock."""
+        past = [t for t in (self.revoked_at, self.expires_at) if t and t <= now()]
+        return min(past, default=None)
 
 
 @dataclass(frozen=True, slots=True)

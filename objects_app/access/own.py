@@ -3,7 +3,8 @@
 from objects_app.access import accounts, policy, tokens
 from objects_app.access.presigned import Issuer
 from objects_app.access.principals import Principal
-from objects_app.errors import AccessDenied
+from objects_app.errors import AccessDenied, BucketRequired
+from objects_app.queries.rows import BucketRow
 from objects_app.services.jobs import Whose
 
 
@@ -43,13 +44,30 @@ def key_revoker(principal: Principal, key_id: str) -> int | None:
 
 
 def administrator(principal: Principal, what: str) -> None:
-    """Raise AccessDenied unless an administrator asks who proved it in person.
+    """Let only administrators on who proved who they are in person.
 
     For what makes credentials or gives power: a stolen key must not outlive its end.
+    Raises CredentialsRequired, AccessDenied.
     """
+    known_user(principal)
     policy.require_superuser(principal, what)
     if not principal.is_person:
         raise AccessDenied(f"An access key may not {what}: sign in.")
+
+
+def journal_reader(principal: Principal, bucket: str) -> BucketRow | None:
+    """Return the bucket whose journal the caller may read, None for all of it.
+
+    Administrators read all; owners of a bucket what happened in it, not in former ones
+    of its name. Raises CredentialsRequired, NoSuchBucket, AccessDenied; BucketRequired
+    where an owner names none.
+    """
+    known_user(principal)
+    if principal.is_superuser and not principal.only_bucket:
+        return None
+    if not bucket:
+        raise BucketRequired("Name a bucket that you own.")
+    return policy.bucket_for(principal, bucket, policy.Action.OWN)
 
 
 def issuer(principal: Principal) -> Issuer:

@@ -7,7 +7,7 @@ access keys, tokens and presigned URLs alike.
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from django.contrib.auth.models import Permission, User
 from django.contrib.auth.password_validation import validate_password
@@ -31,6 +31,7 @@ _PASSWORD_BYTES = 15
 _Operation = JournalEntry.Operation
 
 Change = Literal["is_active", "is_superuser", "may_create"]
+CHANGES: tuple[Change, ...] = get_args(Change)
 TOLD = {
     ("is_active", True): "enabled",
     ("is_active", False): "disabled",

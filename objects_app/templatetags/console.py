@@ -99,7 +99,8 @@ def size(count: int | None) -> str:
         value /= 1024
         if abs(value) < 1024:
             break
-    return f"{number_format(value, decimal_pos=1 if abs(value) < 100 else 0)} {unit}"
+    digits = 1 if abs(value) < 100 else 0
+    return f"{number_format(round(value, digits), decimal_pos=digits)} {unit}"
 
 
 @register.filter

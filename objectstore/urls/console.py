@@ -4,13 +4,18 @@ from django.contrib import admin
 from django.urls import path
 
 from objects_app.web import (
+    account,
+    activity,
     browser,
     bucket_restore,
     bucket_settings,
     bucket_uploads,
     buckets,
     catalog,
+    groups,
+    guards,
     jobs,
+    keys,
     object_changes,
     object_description,
     objects,
@@ -20,6 +25,7 @@ from objects_app.web import (
     sign_in,
     single_sign_on,
     uploads_form,
+    users,
 )
 
 urlpatterns = [
@@ -87,6 +93,19 @@ urlpatterns = [
     path("ui/buckets/<bucket>/share", sharing.share, name="object_share"),
     path("ui/overview/", overview.overview, name="overview"),
     path("ui/overview/health/", overview.overview_health, name="overview_health"),
+    path("ui/keys/", keys.my_keys, name="my_keys"),
+    path("ui/keys/revoke", keys.revoke, name="revoke_key"),
+    path("ui/account/", account.account, name="account"),
+    path("ui/account/end", account.end_session, name="end_session"),
+    path("ui/account/end-others", account.end_others, name="end_others"),
+    path("ui/users/", users.all_users, name="users"),
+    path("ui/users/<path:name>/", users.one_user, name="user"),
+    path("ui/groups/", groups.all_groups, name="groups"),
+    path("ui/groups/one", groups.one_group, name="group"),
+    path("ui/everyones-keys/", guards.everyones_keys, name="everyones_keys"),
+    path("ui/lockouts/", guards.lockouts, name="lockouts"),
+    path("ui/activity/", activity.activity, name="activity"),
+    path("ui/activity/activity.csv", activity.activity_csv, name="activity_csv"),
     path("ui/texts.js", catalog.texts, name="javascript_catalog"),
     path("ui/login/", sign_in.SignIn.as_view(), name="login"),
     path("ui/logout/", sign_in.SignOut.as_view(), name="logout"),

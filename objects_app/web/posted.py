@@ -1,0 +1,59 @@
+"""What a form of a page sends."""
+
+from datetime import UTC, datetime
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from pydantic import ByteSize, TypeAdapter, ValidationError
+
+from objects_app.errors import InvalidArgument
+from objects_app.names import is_storable
+
+_BYTES = TypeAdapter(ByteSize)
+
+
+def posted(request: HttpRequest) -> dict[str, str]:
+    """Return a form's fields, empty ones left out.
+
+    Raises InvalidArgument for text that no database holds.
+    """
+    fields = {name: str(value) for name, value in request.POST.items()}
+    if not all(map(is_storable, fields.values())):
+        raise InvalidArgument(_("A field holds characters that are no text."))
+    return {name: value for name, value in fields.items() if value}
+
+
+def whole_number(text: str) -> int:
+    """Return a number of things. Raises InvalidArgument."""
+    digits = text.strip().replace(",", "")
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
+        raise InvalidArgument(_("%(text)s is no whole number.") % {"text": text})
+    return int(digits)
+
+
+def byte_count(text: str) -> int:
+    """Return how many bytes "1.5 GiB", "10 MB" or "5000" are.
+
+    Raises InvalidArgument.
+    """
+    try:
+        return int(_BYTES.validate_python(text.strip().replace(",", "")))
+    except ValidationError:
+        raise InvalidArgument(
+            _("%(text)s is no size: write 500 MiB or 10 GiB.") % {"text": text}
+        ) from None
+
+
+def moment(text: str) -> datetime:
+    """Return the time that a date field, or an address, names in UTC.
+
+    Raises InvalidArgument.
+    """
+    try:
+        when = datetime.fromisoformat(text)
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidArgument(
+            _("%(text)s is no time: write 2026-05-31 or 2026-05-31T12:30.")
+            % {"text": text}
+        ) from None
