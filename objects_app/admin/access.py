@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from objects_app.access import keys
+from objects_app.access import keys, lockout, sessions
 from objects_app.admin.actions import Told, confirmed, each
 from objects_app.admin.base import ReadOnlyAdmin, actor_of
 from objects_app.admin.lists import Rows, some
@@ -91,12 +91,30 @@ class OidcIdentityAdmin(ReadOnlyAdmin):
 
 @admin.register(AccessAttempt)
 class AccessAttemptAdmin(ReadOnlyAdmin):
-    """Failed logins that count; `axes_reset_username` forgets an account's."""
+    """Failed logins that count."""
 
     list_display = ("username", "ip_address", "failures_since_start", "attempt_time")
     search_fields = ("username", "ip_address")
     search_help_text = _("An account, or the network that it was tried from")
     exclude = ("user_agent", "http_accept", "get_data", "post_data")
+    actions = ("forget",)
+
+    @confirmed(
+        label=_("Forget"),
+        warning=_(
+            "These failures no longer count: an account that is locked for them can "
+            "sign in from there again."
+        ),
+    )
+    def forget(self, request: HttpRequest, rows: list[AccessAttempt]) -> Iterator[Told]:
+        """Open the locks of these accounts and networks."""
+        by = actor_of(request)
+        yield from each(
+            rows,
+            lambda row: lockout.release(
+                username=row.username, address=row.ip_address, by=by
+            ),
+        )
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the failures of the account, or from the network."""
@@ -108,7 +126,7 @@ class AccessAttemptAdmin(ReadOnlyAdmin):
 
 @admin.register(ConsoleSession)
 class ConsoleSessionAdmin(ReadOnlyAdmin):
-    """Who is signed in, or was; `/ui/users/` ends sessions."""
+    """Who is signed in, or was."""
 
     list_display = ("session_key", "user", "expire_date")
     list_select_related = ("user",)
@@ -116,7 +134,21 @@ class ConsoleSessionAdmin(ReadOnlyAdmin):
     search_fields = ("user",)
     search_help_text = _("A user's name")
     exclude = ("session_data",)
+    actions = ("end",)
+
+    @confirmed(
+        label=_("End"), warning=_("Whoever has these sessions has to sign in again.")
+    )
+    def end(self, request: HttpRequest, rows: list[ConsoleSession]) -> Iterator[Told]:
+        """End the sessions that are somebody's."""
+        by = actor_of(request)
+        yield from each(
+            [row for row in rows if row.user_id is not None],
+            lambda row: sessions.end_session(
+                user_id=row.user_id, session_id=row.session_key, by=by
+            ),
+        )
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the user's."""
-        return rows.filter(user__username=term)
+        return some(rows, Q(user__username=term))

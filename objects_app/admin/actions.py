@@ -15,7 +15,7 @@ from objects_app.admin.lists import Rows, Text
 from objects_app.errors import StoreError
 
 CONFIRMED = "confirmed"
-Told = tuple[int, str]
+Told = tuple[int, Text]
 Act = Callable[[Any, HttpRequest, list[Any]], Iterable[Told]]
 
 

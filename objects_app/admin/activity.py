@@ -1,15 +1,20 @@
 """What happens and has happened: the journal, its sums, jobs, nodes."""
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import ip_address
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Max, Min, Q
 from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from objects_app.admin.base import ReadOnlyAdmin
+from objects_app.admin.actions import Told, confirmed, each
+from objects_app.admin.base import ReadOnlyAdmin, actor_of
 from objects_app.admin.lists import (
     AFTER,
     BEFORE,
@@ -30,13 +35,17 @@ from objects_app.models import (
     SweepHold,
 )
 from objects_app.names import prefix_end
+from objects_app.services import audit, jobs
+from objects_app.services.jobs import Whose
 
 LOOKED_THROUGH = 100_000
+_IN_TIME = ("-created_at", "-pk")  # what the journal's indexes are in
+_ACCESS_KEY_ID = re.compile(r"OS[A-Z2-7]{16}")
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class JournalList(KeysetList):
-    """A search looks through LOOKED_THROUGH entries at a time.
+    """A search that no index answers looks through LOOKED_THROUGH entries at a time.
 
     Every write of the store adds an entry: an index for each thing that may be searched
     for would cost all of them more than searching costs a few.
@@ -44,7 +53,7 @@ class JournalList(KeysetList):
 
     def get_results(self, request: HttpRequest) -> None:
         """Find what there is in a stretch of the journal; the next page goes on."""
-        if not self.query:
+        if not self.query or self.order() == _IN_TIME:
             super().get_results(request)
             return
         ends = JournalEntry.objects.aggregate(first=Min("pk"), last=Max("pk"))
@@ -84,8 +93,8 @@ class JournalEntryAdmin(ReadOnlyAdmin):
     search_fields = ("bucket_name", "key", "actor", "key_id", "request_id", "sha256")
     search_help_text = format_lazy(
         _(
-            "A bucket, with or without the beginning of a key (photos/2026/), a user, "
-            "an access key, an address, a request or a SHA-256; {number} entries are "
+            "A user, an access key, or a bucket (photos/); for the beginning of a key "
+            "(photos/2026/), an address, a request or a SHA-256, {number} entries are "
             "looked through at a time"
         ),
         number=f"{LOOKED_THROUGH:,}",
@@ -97,12 +106,18 @@ class JournalEntryAdmin(ReadOnlyAdmin):
             return rows.filter(request_id=term)
         if is_digest(term):
             return rows.filter(sha256=term.lower())
+        with suppress(ValueError):
+            return rows.filter(address=str(ip_address(term)))
+        if _ACCESS_KEY_ID.fullmatch(term):
+            return rows.filter(key_id=term).order_by(*_IN_TIME)
         if "/" not in term:
-            names = ("bucket_name", "actor", "key_id", "address")
-            return rows.filter(Q(*((name, term) for name in names), _connector=Q.OR))
+            return rows.filter(actor=term).order_by(*_IN_TIME)
         bucket, _, prefix = term.partition("/")
-        found = rows.filter(bucket_name=bucket, key__gte=prefix)
+        rows = rows.filter(bucket_name=bucket)
+        if not prefix:
+            return rows.order_by(*_IN_TIME)
         end = prefix_end(prefix)
+        found = rows.filter(key__gte=prefix)
         return found if end is None else found.filter(key__lt=end)
 
 
@@ -144,9 +159,31 @@ class JobAdmin(ReadOnlyAdmin):
         "finished_at",
     )
     list_filter = (Unfinished,)
+    actions = ("cancel",)
     list_select_related = ("user",)
     search_fields = ("job_id", "user")
     search_help_text = _("A job's ID, or a user's name")
+
+    @confirmed(
+        label=_("Cancel"), warning=_("These jobs end. What they have done stays.")
+    )
+    def cancel(self, request: HttpRequest, rows: list[Job]) -> Iterator[Told]:
+        """End the jobs that have not ended."""
+        by = actor_of(request)
+
+        def end(job: Job) -> None:
+            with transaction.atomic():
+                jobs.cancel_job(job_id=job.job_id, whose=Whose(everybody=True))
+                audit.record(
+                    operation=JournalEntry.Operation.CANCEL_JOB,
+                    by=by,
+                    detail=f"{job.kind} {job.job_id}",
+                )
+
+        unfinished = [job for job in rows if job.finished_at is None]
+        yield from each(unfinished, end)
+        if len(unfinished) < len(rows):
+            yield messages.WARNING, _("Jobs that had ended stay as they are.")
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the job, or those of the user."""

@@ -1,15 +1,21 @@
 """Buckets, objects, the bytes they are made of, and uploads."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
+from objects_app.admin.actions import Told, ask, confirmed, each
 from objects_app.admin.base import ReadOnlyAdmin, actor_of
 from objects_app.admin.lists import (
     MOST_FOUND,
@@ -19,6 +25,7 @@ from objects_app.admin.lists import (
     is_digest,
     some,
 )
+from objects_app.errors import StoreError
 from objects_app.models import (
     Blob,
     Bucket,
@@ -31,8 +38,9 @@ from objects_app.models import (
 )
 from objects_app.names import prefix_end
 from objects_app.queries import reads
-from objects_app.services import audit
+from objects_app.services import audit, leadership, sweep, uploads, verify
 
+VERIFY_SECONDS = 5.0
 _HEXADECIMAL = re.compile(r"[0-9a-f]{1,64}")
 _AFTER_HEXADECIMAL = "g"  # also where the database's language puts digits last
 
@@ -172,8 +180,60 @@ class BlobAdmin(ReadOnlyAdmin):
         "deleting_since",
     )
     list_filter = (Condemned,)
+    actions = ("verify",)
     search_fields = ("sha256",)
     search_help_text = _("A SHA-256, or the beginning of one")
+
+    @confirmed(
+        label=_("Verify"),
+        warning=_("The stored bytes of these blobs are read back, for some seconds."),
+    )
+    def verify(self, request: HttpRequest, rows: list[Blob]) -> Iterator[Told]:
+        """Read the blobs back."""
+        try:
+            seen = verify.verify_some(
+                sha256s=[blob.sha256 for blob in rows],
+                seconds=VERIFY_SECONDS,
+                by=actor_of(request),
+            )
+        except StoreError as error:
+            yield messages.ERROR, str(error)
+            return
+        for sha256 in seen.missing:
+            yield messages.ERROR, _("%(sha256)s is missing.") % {"sha256": sha256}
+        for sha256 in seen.damaged:
+            yield messages.ERROR, _("%(sha256)s is damaged.") % {"sha256": sha256}
+        told = ngettext("%(count)d blob read.", "%(count)d blobs read.", seen.checked)
+        yield messages.SUCCESS, told % {"count": seen.checked}
+        if seen.unread:
+            unread = _("%(count)d not read: too long, or not stored at the moment.")
+            yield messages.WARNING, unread % {"count": seen.unread}
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the sweep's."""
+        view = self.admin_site.admin_view(self.sweep_now)
+        return [path("sweep/", view, name="sweep_now"), *super().get_urls()]
+
+    def sweep_now(self, request: HttpRequest) -> HttpResponse:
+        """Ask whether to sweep, then ask the worker.
+
+        It may take hours: that is nothing for a request.
+        """
+        if not self.has_run_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            warning = _(
+                "The worker condemns what nothing refers to, and removes what has been "
+                "condemned long enough."
+            )
+            return ask(self, request, title=_("Sweep now"), warning=warning)
+        sweep.ask(by=actor_of(request))
+        if leadership.is_led():
+            self.message_user(request, _("The worker sweeps now."))
+        else:
+            told = _("No worker leads at the moment; the next one to do so sweeps.")
+            self.message_user(request, told, messages.WARNING)
+        return HttpResponseRedirect("../")
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the blobs whose digest begins so."""
@@ -219,11 +279,33 @@ class UploadAdmin(ReadOnlyAdmin):
         "completed_at",
     )
     list_select_related = ("bucket",)
+    actions = ("abort",)
     search_fields = ("upload_id", "bucket", "key")
     search_help_text = _(
         "An upload's ID; or a bucket and the beginning of a key, for those unfinished: "
         "photos/2026/"
     )
+
+    @confirmed(
+        label=_("Abort"),
+        warning=_("These uploads end, and the parts that have arrived go with them."),
+    )
+    def abort(self, request: HttpRequest, rows: list[Upload]) -> Iterator[Told]:
+        """End the uploads."""
+        by = actor_of(request)
+
+        def end(upload: Upload) -> None:
+            with transaction.atomic():
+                uploads.abort_upload(upload=upload)
+                audit.record(
+                    operation=JournalEntry.Operation.ABORT_UPLOAD,
+                    by=by,
+                    bucket=reads.find_bucket(upload.bucket.name),
+                    key=upload.key,
+                    detail=f"{upload.protocol} {upload.upload_id}",
+                )
+
+        yield from each(rows, end)
 
     def find(self, rows: Rows, term: str) -> Rows:
         """Return the upload, or what is on its way to keys of that beginning."""

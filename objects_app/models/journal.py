@@ -45,6 +45,10 @@ class JournalEntry(models.Model):
         CREATE_GROUP = "create_group"
         CHANGE_GROUP = "change_group"
         DELETE_GROUP = "delete_group"
+        CANCEL_JOB = "cancel_job"
+        ABORT_UPLOAD = "abort_upload"
+        VERIFY = "verify"
+        SWEEP = "sweep"
 
     bucket_id = models.BigIntegerField()
     bucket_name = KeyField()

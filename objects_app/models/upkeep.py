@@ -26,7 +26,8 @@ class Node(models.Model):
 
 
 class Lease(models.Model):
-    """A task of one process at a time: of `holder`, until it ends or is renewed."""
+    """A task of one process at a time: of `holder`, until it ends or is renewed; or a
+    sweep that `holder` asked for (`services/sweep.py: ask`), to begin before then."""
 
     name = models.CharField(max_length=64, primary_key=True)
     holder = models.CharField(max_length=255)

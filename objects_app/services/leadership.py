@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 
 from django.db import Error, close_old_connections, connection
+from django.db.models.functions import Now
 
 from objects_app.models import Lease
 from objects_app.queries import upkeep
@@ -27,6 +28,11 @@ JOIN_SECONDS = 5.0
 _LEASE_SHARE, _RENEWAL_SHARE, _LOOK_SHARE = 0.8, 0.2, 0.1
 _LOOK_SECONDS = 1.0
 _NEVER = float("-inf")
+
+
+def is_led() -> bool:
+    """Whether there is a worker that leads."""
+    return Lease.objects.filter(name=NAME, expires_at__gt=Now()).exists()
 
 
 class Leadership:

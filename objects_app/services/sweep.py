@@ -12,6 +12,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
@@ -19,16 +20,18 @@ from objects_app import metrics
 from objects_app.blobs.backend import BlobBackend, backend
 from objects_app.blobs.layout import StoredBlob
 from objects_app.errors import StorageUnavailable
-from objects_app.models import Blob, SweepHold
+from objects_app.models import Blob, JournalEntry, Lease, SweepHold
 from objects_app.queries import upkeep
-from objects_app.queries.rows import Marked
-from objects_app.services import chores
+from objects_app.queries.rows import Actor, Marked
+from objects_app.services import audit, chores
 
 logger = logging.getLogger(__name__)
 
 CHORE = "sweep"
 CLAIM_AGE_SECONDS = 3600.0
 SPOOL_AGE_SECONDS = 86_400.0
+ASKED_SECONDS = 3600.0
+_ASKED = "sweep now"
 _WINDOW = 1000
 _LEASE_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _MARK_BATCH = 100
@@ -77,6 +80,22 @@ def sweep(
     )
     chores.record(CHORE, swept._asdict())
     return swept
+
+
+def ask(*, by: Actor) -> None:
+    """Have the worker that leads sweep at once, whenever it would have by itself.
+
+    Forgotten after ASKED_SECONDS, should none lead until then.
+    """
+    with transaction.atomic():
+        upkeep.take_lease(name=_ASKED, holder=by.label, seconds=ASKED_SECONDS)
+        audit.record(operation=JournalEntry.Operation.SWEEP, by=by)
+
+
+def sweep_if_asked(*, stop: Callable[[], bool]) -> Swept | None:
+    """Sweep if somebody asked for it; once for all who asked before it begins."""
+    asked = Lease.objects.filter(name=_ASKED, expires_at__gt=Now())
+    return sweep(stop=stop) if asked.delete()[0] else None
 
 
 def clear_spools() -> int:

@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import reduce
 from operator import or_
@@ -12,7 +13,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from objects_app.blobs.backend import BlobBackend, backend
 from objects_app.errors import BytesMissing, StorageUnavailable
-from objects_app.models import Blob, Segment, StoredObject, UploadPart
+from objects_app.models import Blob, JournalEntry, Segment, StoredObject, UploadPart
+from objects_app.queries.rows import Actor
+from objects_app.services import audit
 from objects_app.services.objects import doubt_bytes
 from objects_app.services.sweep import orphans
 
@@ -31,6 +34,19 @@ class Verified(NamedTuple):
     orphaned: list[str]
 
 
+class Sample(NamedTuple):
+    """What reading some blobs back has shown; `unread` are how many were not."""
+
+    checked: int
+    missing: list[str]
+    damaged: list[str]
+    unread: int
+
+
+class _TimeOver(Exception):
+    """There is no time to read on."""
+
+
 def verify(*, progress: Callable[[int], object] = lambda _: None) -> Verified:
     """Read every stored blob back and compare digests; list bytes without a row.
 
@@ -46,14 +62,43 @@ def verify(*, progress: Callable[[int], object] = lambda _: None) -> Verified:
     damaged: list[str] = []
     for blob in _live_blobs():
         digest = _patiently(store, blob.sha256, progress)
-        if digest != blob.sha256:
-            doubt_bytes(sha256=blob.sha256)
-            if _referenced().filter(pk=blob.pk, sha256=blob.sha256).exists():
-                (missing if digest is None else damaged).append(blob.sha256)
+        if _is_lost(blob, digest):
+            (missing if digest is None else damaged).append(blob.sha256)
         checked += 1
         size += blob.size
     orphaned = [o.sha256 for o in orphans(store=store, grace_seconds=0)]
     return Verified(checked, size, missing, damaged, orphaned)
+
+
+def verify_some(*, sha256s: Sequence[str], seconds: float, by: Actor) -> Sample:
+    """Read these blobs back, for so long at most, as `verify` does all.
+
+    What is claimed but not stored yet, and what is being removed, is not read. Raises
+    StorageUnavailable.
+    """
+    store = backend()
+    ends = time.monotonic() + seconds
+    checked = 0
+    missing: list[str] = []
+    damaged: list[str] = []
+
+    def keep_time(_: int) -> None:
+        if time.monotonic() > ends:
+            raise _TimeOver
+
+    with suppress(_TimeOver):
+        for blob in _live().filter(sha256__in=sha256s).order_by("sha256"):
+            digest = _digest(store, blob.sha256, keep_time)
+            if _is_lost(blob, digest):
+                (missing if digest is None else damaged).append(blob.sha256)
+            checked += 1
+    lost = ", ".join(missing + damaged)
+    audit.record(
+        operation=JournalEntry.Operation.VERIFY,
+        by=by,
+        detail=f"{checked} blobs read" + (f"; lost: {lost}" if lost else ""),
+    )
+    return Sample(checked, missing, damaged, len(sha256s) - checked)
 
 
 def bytes_to_verify() -> int:
@@ -69,6 +114,15 @@ def distrust() -> int:
     claimed and stays so.
     """
     return Blob.objects.filter(verified_at__isnull=False).update(verified_at=_EPOCH)
+
+
+def _is_lost(blob: Blob, digest: str | None) -> bool:
+    """Distrust a blob whose stored bytes have another digest, or None; say whether an
+    object needs it."""
+    if digest == blob.sha256:
+        return False
+    doubt_bytes(sha256=blob.sha256)
+    return _referenced().filter(pk=blob.pk, sha256=blob.sha256).exists()
 
 
 def _referenced() -> QuerySet[Blob]:

@@ -71,6 +71,7 @@ def _tasks(stop: Callable[[], bool]) -> list[Task]:
             settings.SWEEP_INTERVAL_SECONDS,
             lambda: uploads.expire_uploads(stop=stop),
         ),
+        Task("asked sweep", _JOBS_SECONDS, lambda: sweep.sweep_if_asked(stop=stop)),
         Task("jobs", _JOBS_SECONDS, lambda: jobs.run_next(stop=stop)),
         Task("pruning", _PRUNE_SECONDS, nodes.prune),
         Task("sessions", _PRUNE_SECONDS, sessions.prune),
