@@ -133,8 +133,9 @@ def _series(
     )
     if span.is_of_days:
         days = {end - _DAY for end in ends} | {ends[-1] - 2 * _DAY}
-        groups = rows.values("bucket_id", day=TruncDay("taken_at"))
-        last = groups.filter(day__in=days).annotate(last=Max("pk")).values("last")
+        of_days = rows.annotate(day=TruncDay("taken_at")).filter(day__in=days)
+        groups = of_days.values("bucket_id", "day")
+        last = groups.annotate(last=Max("pk")).values("last")
         rows = UsageSample.objects.filter(pk__in=last)
     columns = ("bucket_id", "taken_at", "named_bytes", "stored_bytes")
     ordered = rows.order_by("bucket_id", "taken_at").values_list(*columns)

@@ -1,4 +1,4 @@
-"""The browser in a real browser: from folder to folder, with mouse, keyboard, finger."""
+"""From folder to folder, with mouse, keyboard and finger."""
 
 import io
 import json
