@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
+from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
@@ -85,6 +86,7 @@ class PeopleAdmin(StoreAdmin):
         if db_field.related_model is Permission:
             effective = Permission.objects.filter(_EFFECTIVE)
             named["queryset"] = effective.select_related("content_type")
+            named["widget"] = CheckboxSelectMultiple
         return super().formfield_for_manytomany(db_field, request, **named)
 
 
@@ -101,7 +103,7 @@ class UserAdmin(PeopleAdmin, django_admin.UserAdmin):  # type: ignore[type-arg]
     search_fields = ("username",)
     search_help_text = _("The beginning of a name")
     autocomplete_fields = ("groups",)
-    filter_horizontal = ("user_permissions",)
+    filter_horizontal = ()
     actions = ("disable", "enable", "promote", "demote")
 
     def get_readonly_fields(
@@ -184,6 +186,7 @@ class GroupAdmin(PeopleAdmin, django_admin.GroupAdmin):
     ordering = ("name",)
     search_fields = ("name",)
     search_help_text = _("The beginning of a name")
+    filter_horizontal = ()
     actions = ("delete",)
 
     def find(self, rows: Rows, term: str) -> Rows:
