@@ -2,6 +2,7 @@
 
 import html
 import re
+import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -64,6 +65,19 @@ def test_the_link_ends_when_it_says(
     wanted = timezone.now() + timedelta(hours=hours)
     assert abs(ends - wanted.timestamp()) < 60
     assert f'<time datetime="{wanted:%Y-%m-%dT}' in page
+
+
+def test_the_link_works_until_its_end_and_no_longer(
+    shelf: Shelf, her: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.put()
+    _, link = shared(her)
+    now = time.time()
+    for later, status in ((3500, 200), (3700, 403)):
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda moment=now + later: moment)
+            answer = use(link)
+        assert answer.status == status
 
 
 @pytest.mark.parametrize(

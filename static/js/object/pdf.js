@@ -7,7 +7,7 @@ const SHARPEST = 2;
 
 export async function show(stage) {
   pdfjs.GlobalWorkerOptions.workerSrc = stage.dataset.worker;
-  const file = await open(stage.dataset.source);
+  const file = await open(stage.dataset);
   const first = (await file.getPage(1)).getViewport({ scale: 1 });
   const watcher = new IntersectionObserver((seen) => {
     for (const { isIntersecting, target } of seen) {
@@ -31,9 +31,13 @@ export async function show(stage) {
   for (const canvas of pages.children) watcher.observe(canvas);
 }
 
-async function open(url) {
+/* The page's policy knows no WebAssembly. */
+async function open({ source, decoders }) {
+  const wasmUrl = new URL(decoders, document.baseURI).href;
+  const verbosity = pdfjs.VerbosityLevel.ERRORS; // many files are a little wrong
+  const parts = { url: source, disableAutoFetch: true, disableStream: true };
   try {
-    return await pdfjs.getDocument({ url, disableAutoFetch: true, disableStream: true, enableXfa: false }).promise;
+    return await pdfjs.getDocument({ ...parts, useWasm: false, wasmUrl, enableXfa: false, verbosity }).promise;
   } catch (error) {
     throw new Unshowable(error.message); // it is damaged, or wants a password
   }
