@@ -1,5 +1,5 @@
 /* The dialog about a file that is there already. */
-import { sizeText } from "./words.js";
+import { size as sizeText } from "../browser/texts.js";
 
 /* Ask about an item, the first of `count`. Return { choice, all }, null where all is called off. */
 export function ask(dialog, item, entry, count) {

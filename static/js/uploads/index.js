@@ -21,7 +21,7 @@ let told = { stored: 0, at: 0 };
 /* Where what is chosen now goes to. */
 function place() {
   const { bucket, prefix } = document.getElementById("uploads").dataset;
-  return { bucket, prefix };
+  return { bucket, prefix: decodeURIComponent(prefix) };
 }
 
 async function add(files, to) {

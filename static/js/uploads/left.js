@@ -1,7 +1,8 @@
 /* The word about uploads that were not finished when the page was left. */
 import { api } from "../api.js";
 import { left, storage } from "./unfinished.js";
-import { filesText, sizeText } from "./words.js";
+import { size as sizeText } from "../browser/texts.js";
+import { filesText } from "./words.js";
 
 const MOST_NAMED = 3;
 

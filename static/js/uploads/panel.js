@@ -3,7 +3,8 @@ import { LongList } from "./list.js";
 import { Meter } from "./meter.js";
 import { DONE, FAILED, RUNNING, SKIPPED } from "./queue.js";
 import { againText, fillRow, makeRow } from "./row.js";
-import { filesText, leftText, sizeText } from "./words.js";
+import { size as sizeText } from "../browser/texts.js";
+import { filesText, leftText } from "./words.js";
 
 const SHOWN = {
   unfinished: (item) => item.unfinished,

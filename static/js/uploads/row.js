@@ -1,6 +1,6 @@
 /* One file in the list of uploads. */
 import { DONE, FAILED, PAUSED, RUNNING, SKIPPED } from "./queue.js";
-import { sizeText } from "./words.js";
+import { size as sizeText } from "../browser/texts.js";
 
 const OFFERED = {
   pause: (item) => item.state === RUNNING,
