@@ -38,10 +38,8 @@ if TYPE_CHECKING:
 
 EXPORT_ROWS = 500_000
 EXPORT_SECONDS = 60.0
-_FILTERS = (
-    *("actor", "operation", "bucket", "prefix", "key_id", "address"),
-    *("since", "until"),
-)
+_MORE_FILTERS = ("prefix", "since", "until", "key_id", "address")
+_FILTERS = ("operation", "actor", "bucket", *_MORE_FILTERS)
 _COLUMNS = (
     *("created_at", "operation", "actor", "key_id", "address", "bucket_name", "key"),
     *("version_id", "objects_delta", "bytes_delta", "sha256", "detail", "node_id"),
@@ -60,6 +58,7 @@ def activity(request: HttpRequest) -> HttpResponse:
         "asked": asked,
         "operations": [(name, label) for name, (_icon, label, _text) in KINDS.items()],
         "filtered": any(name in asked for name in _FILTERS),
+        "more_filters": any(name in asked for name in _MORE_FILTERS),
         "csv_url": _address("activity_csv", asked),
     }
     status = 200
@@ -72,8 +71,7 @@ def activity(request: HttpRequest) -> HttpResponse:
     except InvalidArgument as error:
         context["error"] = error
         status = status_of(error)
-    template = "parts/activity_rows.html" if is_part(request) else "activity.html"
-    return render(request, template, context, status=status)
+    return render(request, _template(request), context, status=status)
 
 
 @require_safe
@@ -103,6 +101,14 @@ def rows(wanted: audit.Filter) -> Iterator[str]:
         yield writer.writerow(_cells(entry))
         written += 1
     yield writer.writerow([_("The end: %(n)d entries.") % {"n": written}])
+
+
+def _template(request: HttpRequest) -> str:
+    """Return the page's, or that of the part which htmx puts in place."""
+    if not is_part(request):
+        return "activity.html"
+    of_filter = request.headers.get("HX-Target") == "found"
+    return f"parts/activity_{'found' if of_filter else 'rows'}.html"
 
 
 class _Echo:
