@@ -40,6 +40,7 @@ SCREENS = (
         "An object",
         "/ui/buckets/photos/object?key=2025%2Ficeland%2Fpanorama.png",
     ),
+    Screen("settings", "A bucket's settings", "/ui/buckets/photos/settings/"),
     Screen(
         "restore",
         "A folder goes back in time",
@@ -48,21 +49,17 @@ SCREENS = (
     Screen("uploads", "Unfinished uploads", "/ui/buckets/photos/uploads/"),
     Screen("jobs", "Jobs", "/ui/jobs/"),
     Screen("job", "A job", "/ui/jobs/{job}/"),
+    Screen("overview", "Overview", "/ui/overview/"),
     Screen("password", "Change a password", "/ui/password/"),
     Screen("admin", "Django admin", "/admin/"),
     Screen("admin-objects", "Objects in the admin", "/admin/objects_app/storedobject/"),
 )
 
-# Names of paths in the console's list that no picture is of.
+# Names of the dashboard's paths that answer GET, and that no picture is of.
 EXCEPTIONS = {
-    "archive": "a form's target",
-    "bucket_uploads_abort": "a form's target",
-    "dismiss_first_steps": "a form's target",
     "extent": "numbers for a script",
-    "job_cancel": "a form's target",
     "javascript_catalog": "a script",
-    "logout": "a form's target",
-    "upload": "a form's target",
     "oidc": "leads to the identity provider",
     "oidc_callback": "comes from the identity provider",
+    "overview_health": "a part of the overview",
 }
