@@ -68,6 +68,23 @@ class Handler(AxesDatabaseHandler):  # type: ignore[misc] # axes has no types
         )
         return worst
 
+    def clean_expired_user_attempts(
+        self, request: HttpRequest | None = None, credentials: Credentials = None
+    ) -> int:
+        """Begin anew for this account and address where failures no longer count.
+
+        All others are the worker's (`services/sessions.py: prune`): so many may be left
+        by an attack that no login could remove them, and none would succeed.
+        """
+        if request is None:
+            return 0
+        pair, _, _ = _counted_by(request, credentials)
+        AxesProxyHandler.update_request(request)
+        over = AccessAttempt.objects.filter(
+            pair, attempt_time__lte=get_cool_off_threshold(request)
+        )
+        return int(over.delete()[0])
+
 
 def witness(request: HttpRequest) -> HttpRequest:
     """Return what axes is shown of a request: where it came from.

@@ -8,6 +8,8 @@ from django.db.models.functions import Now
 
 from objects_app.models import ConsoleSession
 
+_BATCH = 10_000  # fewer than a statement may have parameters
+
 
 def prune() -> int:
     """Remove ended sessions and failures that no longer count; return how many.
@@ -16,5 +18,7 @@ def prune() -> int:
     """
     ended: int = ConsoleSession.objects.filter(expire_date__lt=Now()).delete()[0]
     past = Now() - timedelta(seconds=settings.LOGIN_LOCK_SECONDS)
-    over: int = AccessAttempt.objects.filter(attempt_time__lt=past).delete()[0]
-    return ended + over
+    over = AccessAttempt.objects.filter(attempt_time__lt=past)
+    while ids := list(over.values_list("pk", flat=True)[:_BATCH]):
+        ended += AccessAttempt.objects.filter(pk__in=ids).delete()[0]
+    return ended

@@ -23,7 +23,7 @@ from objects_app.services import leadership, sweep
 from tests.access.people import make_key
 from tests.admin.pages import changelist
 from tests.blobs.bodies import digest
-from tests.services.store import Store
+from tests.services.store import ACTOR, Store
 from tests.services.uploading import begin, put, upload_whole
 from tests.stored import lose, replace, take_storage_away
 
@@ -173,7 +173,12 @@ def test_who_may_only_look_has_nothing_swept(client: Client, alice: User) -> Non
 def test_jobs_are_cancelled_and_those_that_ended_stay(chief: Client) -> None:
     running, done = (
         Job.objects.create(
-            job_id=state, kind="move", state=state, bucket_id=1, finished_at=end
+            job_id=state,
+            kind="move",
+            state=state,
+            bucket_id=1,
+            actor=list(ACTOR),
+            finished_at=end,
         )
         for state, end in (("running", None), ("done", "2026-01-01T00:00Z"))
     )
