@@ -1,6 +1,7 @@
-"""What a search asks for, read from a query string."""
+"""What a search asks for, read from the parameters of a query."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args
 
 from objects_app.errors import InvalidArgument
@@ -39,8 +40,13 @@ class Search(NamedTuple):
 
 
 def read_search(environ: dict[str, Any]) -> Search:
-    """Return what is asked for. Raises InvalidArgument, InvalidKey."""
-    sent = _sent(environ)
+    """Return what a query string asks for. Raises InvalidArgument, InvalidKey."""
+    return search_of(query(environ))
+
+
+def search_of(parameters: Mapping[str, str]) -> Search:
+    """As `read_search`, of its parameters."""
+    sent = _known(parameters)
     of_search = sorted((n, v) for n, v in sent.items() if n not in _OF_NO_SEARCH)
     return Search(
         wanted=_wanted(sent),
@@ -56,13 +62,13 @@ def read_search(environ: dict[str, Any]) -> Search:
     )
 
 
-def _sent(environ: dict[str, Any]) -> dict[str, str]:
+def _known(parameters: Mapping[str, str]) -> dict[str, str]:
     """Return the parameters, empty ones left out, but not empty values of entries.
 
     Raises InvalidArgument for unknown ones: a misspelt one would widen what is found.
     """
     sent = {}
-    for name, value in query(environ).items():
+    for name, value in parameters.items():
         if name.startswith((_TAG, _METADATA)):
             sent[name] = value
         elif name not in _PARAMETERS:

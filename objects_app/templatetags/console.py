@@ -1,5 +1,6 @@
 """Icons, sizes and times of the console's templates, and what its reader may do."""
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from django import template
 from django.template import Context
 from django.templatetags.static import static
 from django.utils.formats import number_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -142,6 +143,22 @@ def moment(when: datetime | None, form: str = "") -> SafeString | str:
         utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         SafeString(" data-ago") if form == "ago" else "",
         f"{utc:%Y-%m-%d %H:%M} UTC",
+    )
+
+
+@register.filter
+def marking(text: str, part: str) -> SafeString | str:
+    """Return a text with each place marked where it has the part, in any case."""
+    if not part:
+        return text
+    pieces = re.split(f"({re.escape(part)})", text, flags=re.IGNORECASE)
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html("<mark>{}</mark>", piece) if at % 2 else piece,)
+            for at, piece in enumerate(pieces)
+        ),
     )
 
 

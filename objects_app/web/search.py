@@ -1,14 +1,154 @@
 """Search over everything that the reader may list."""
 
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from objects_app.web.pages import page, sent
+from objects_app.access import policy
+from objects_app.access.principals import Principal, principal_of
+from objects_app.errors import CredentialsRequired, InvalidArgument, StoreError
+from objects_app.http.searches import search_of
+from objects_app.services import search as searches
+from objects_app.web.forms import size_of
+from objects_app.web.pages import address, is_part, page, sent
+from objects_app.web.refusals import status_of
+
+if TYPE_CHECKING:
+    from objects_app.queries.search import Found
+
+_PAGE = "50"
+_ONE_DAY = timedelta(days=1)
+_ORDERS = {
+    "name": ("key", "asc"),
+    "newest": ("created_at", "desc"),
+    "oldest": ("created_at", "asc"),
+    "largest": ("size", "desc"),
+    "smallest": ("size", "asc"),
+}
+_TYPES = (
+    *("image/*", "video/*", "audio/*", "text/*"),
+    *("application/pdf", "application/zip", "application/json"),
+)
+# What alone says nothing of what is looked for.
+_NOT_ASKED = frozenset({"sort", "cursor"})
+
+
+class Line(NamedTuple):
+    """An object that was found, and where to see it and what is beside it."""
+
+    found: "Found"
+    href: str
+    folder: str
+    folder_href: str
 
 
 @require_safe
 @page
 def search(request: HttpRequest) -> HttpResponse:
-    """Show what was found."""
-    return render(request, "search.html", {"query": sent(request).get("q", "")})
+    """Show the form with what was found; as a part what was found, or more of it."""
+    form = sent(request)
+    principal = principal_of(request)
+    if is_part(request) and "cursor" in form:
+        return render(request, "parts/search_rows.html", _results(principal, form))
+    asked = bool(form.keys() - _NOT_ASKED)
+    results, status = _results_or_why_not(principal, form) if asked else ({}, 200)
+    shown = {"form": form, "asked": asked, "types": _TYPES, **results}
+    if is_part(request):
+        answer = render(request, "parts/search_results.html", shown)
+        answer["HX-Replace-Url"] = address("search", **form)
+        return answer
+    shown |= {"area": "search", "filtered": form.keys() - _NOT_ASKED - {"q"}}
+    return render(request, "search.html", shown, status=status)
+
+
+def _results_or_why_not(
+    principal: Principal, form: Mapping[str, str]
+) -> tuple[dict[str, object], int]:
+    """Return what the page shows of it, and its status."""
+    try:
+        return _results(principal, form), 200
+    except CredentialsRequired:
+        raise
+    except StoreError as error:
+        return {"problem": str(error)}, status_of(error)
+
+
+def _results(principal: Principal, form: Mapping[str, str]) -> dict[str, object]:
+    asked = search_of(dict(_parameters(form)))
+    found = searches.find(
+        wanted=asked.wanted,
+        reaches=policy.searchable(principal, asked.bucket, asked.prefix),
+        order=asked.order,
+        query=asked.query,
+        cursor=asked.cursor,
+        limit=asked.limit,
+    )
+    more = address("search", **{**form, "cursor": found.next_cursor or ""})
+    return {
+        "lines": [_line(one) for one in found.objects],
+        "more": more if found.next_cursor else "",
+        "text": asked.wanted.text,
+    }
+
+
+def _line(found: "Found") -> Line:
+    bucket, key = found.entry.bucket, found.entry.key
+    folder = key.rpartition("/")[0] + "/" if "/" in key else ""
+    return Line(
+        found,
+        address("object", bucket, key=key),
+        folder,
+        address("browser", bucket, prefix=folder),
+    )
+
+
+def _parameters(form: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the REST API's parameters for what the form asks.
+
+    Raises InvalidArgument.
+    """
+    text = form.get("q", "").strip()
+    if "*" not in text:
+        yield "q", text
+    else:
+        yield "glob", text if "/" in text else f"**/{text}"
+    by, order = _ORDERS.get(form.get("sort", ""), _ORDERS["name"])
+    yield "sort", by
+    yield "order", order
+    yield "limit", _PAGE
+    for name, there in (
+        ("bucket", "bucket"),
+        ("prefix", "prefix"),
+        ("type", "content_type"),
+    ):
+        yield there, form.get(name, "")
+    for name in ("min_size", "max_size"):
+        size = size_of(form.get(name, ""))
+        yield name, "" if size is None else str(size)
+    if "since" in form:
+        yield "after", _midnight(form["since"])
+    if "until" in form:
+        yield "before", _midnight(form["until"], later=_ONE_DAY)
+    if "tag" in form:
+        name, equals, value = form["tag"].partition("=")
+        if not (name and equals):
+            raise InvalidArgument(_("Write a tag as name=value."))
+        yield f"tag.{name.strip()}", value.strip()
+    if "cursor" in form:
+        yield "cursor", form["cursor"]
+
+
+def _midnight(day: str, *, later: timedelta = timedelta()) -> str:
+    """Return when a day begins, in UTC."""
+    try:
+        begins = datetime.combine(date.fromisoformat(day), time(), UTC) + later
+    except (ValueError, OverflowError):
+        raise InvalidArgument(
+            _("%(day)s is no day: write it as 2026-05-02.") % {"day": day}
+        ) from None
+    return begins.isoformat().replace("+00:00", "Z")

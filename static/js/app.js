@@ -37,7 +37,7 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, textarea, select, [contenteditable], dialog");
   if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
-    document.querySelector(".topbar input[type=search]")?.focus();
+    document.querySelector("input[type=search][name=q]")?.focus();
   }
 });
 
