@@ -11,11 +11,18 @@ from django.views.decorators.http import require_safe
 from objects_app.access import policy
 from objects_app.access.policy import Action
 from objects_app.access.principals import Principal, principal_of
-from objects_app.errors import DeleteMarker, NoSuchKey
+from objects_app.errors import (
+    AccessDenied,
+    CredentialsRequired,
+    DeleteMarker,
+    NoSuchBucket,
+    NoSuchKey,
+)
 from objects_app.http.paths import url_path
 from objects_app.services import descriptions, versions
+from objects_app.services.neighbours import neighbours
 from objects_app.web.browser import crumbs
-from objects_app.web.pages import base_url, is_part, page, sent
+from objects_app.web.pages import address, base_url, is_part, page, sent
 from objects_app.web.previews import kind_of
 
 if TYPE_CHECKING:
@@ -50,6 +57,7 @@ def stored_object(request: HttpRequest, bucket: str) -> HttpResponse:
         return render(request, "object_deleted.html", shown)
     latest = [one.entry.version_id for one in shown["versions"] if one.is_latest]
     shown |= _facts(request, row, stored, version=version)
+    shown |= _neighbours(principal, row, key)
     shown["is_older"] = version is not None and stored.version_id not in latest
     return render(request, "object.html", shown)
 
@@ -102,6 +110,24 @@ def _versions(
         bucket=bucket, key=key, cursor=cursor, limit=_VERSIONS
     )
     return {"versions": found.entries, "next_cursor": found.next_cursor}
+
+
+def _neighbours(principal: Principal, bucket: "BucketRow", key: str) -> dict[str, str]:
+    """Return the addresses of the objects before and after it.
+
+    Only if the folder may be listed: a right to this key is none to those beside it.
+    """
+    folder = key[: key.rfind("/") + 1]
+    try:
+        row = policy.bucket_for(principal, bucket.name, Action.LIST, prefix=folder)
+    except (AccessDenied, CredentialsRequired, NoSuchBucket):
+        return {}
+    found = neighbours(bucket=row, key=key)._asdict()
+    return {
+        side: address("object", row.name, key=near)
+        for side, near in found.items()
+        if near
+    }
 
 
 def _facts(

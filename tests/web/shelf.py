@@ -62,11 +62,10 @@ class Shelf:
         """Let everybody read its objects."""
         Bucket.objects.filter(name=BUCKET).update(visibility="public-read")
 
-    def let_in(self, user: User, role: Role) -> None:
-        """Give somebody a role in the bucket."""
-        Grant.objects.create(
-            bucket=Bucket.objects.get(name=BUCKET), user=user, role=role
-        )
+    def let_in(self, user: User, role: Role, prefix: str = "") -> None:
+        """Give somebody a role in the bucket, for keys that begin so."""
+        bucket = Bucket.objects.get(name=BUCKET)
+        Grant.objects.create(bucket=bucket, user=user, role=role, prefix=prefix)
 
     def row(self, key: str = "docs/a.txt") -> StoredObject:
         """Return the latest version's row."""

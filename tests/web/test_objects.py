@@ -151,6 +151,20 @@ def test_versions_are_listed_page_by_page(shelf: Shelf, her: Client) -> None:
     assert "<html" in text(her, at(cursor=cursor))
 
 
+def test_one_goes_through_a_folder(shelf: Shelf, her: Client, bob: User) -> None:
+    for key in ("docs/a.txt", "docs/b.txt", "docs/c.txt"):
+        shelf.put(key)
+    page = text(her, at(key="docs/b.txt"))
+    for rel, key in (("prev", "docs/a.txt"), ("next", "docs/c.txt")):
+        assert f'rel="{rel}"' in page
+        assert f'href="{at(key=key)}"' in page
+    assert 'rel="prev"' not in text(her, at())
+    shelf.let_in(bob, Role.READER, prefix="docs/b")
+    page = text(client_of(bob), at(key="docs/b.txt"))
+    assert "docs%2Fa" not in page
+    assert "docs%2Fc" not in page
+
+
 def test_an_older_version_is_shown_as_such(shelf: Shelf, her: Client) -> None:
     shelf.keep_versions()
     old, new = shelf.put(body=b"old"), shelf.put(body=b"newer")
