@@ -16,7 +16,7 @@ import psycopg
 from psycopg.rows import scalar_row
 from tqdm import tqdm
 
-from bench import access, large, listing, memory, parts, report, search, small
+from bench import access, large, listing, memory, pages, parts, report, search, small
 from bench.report import Result, Row
 from bench.scale import FULL, QUICK, Bench
 from bench.servers import Setup
@@ -24,7 +24,7 @@ from objectstore.config import BASE_DIR
 from tests.servers.postgresql import postgresql
 from tests.servers.s3 import seaweedfs, weed
 
-FAMILIES = (small, access, large, parts, listing, memory, search)
+FAMILIES = (small, access, large, parts, listing, memory, search, pages)
 SETUPS = ("sqlite+files", "postgresql+files", "postgresql+s3")
 NAMES = [name for family in FAMILIES for name in family.NAMES]
 _TOLD_OF_POSTGRESQL = (

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-Unit = Literal["/s", "MiB/s", "ms", "us CPU", "MiB"]
+Unit = Literal["/s", "MiB/s", "ms", "us CPU", "MiB", "statements"]
 
 
 class Target(NamedTuple):

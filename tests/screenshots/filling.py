@@ -30,6 +30,7 @@ from objects_app.services.grants import Grantee
 from objects_app.services.objects import Description
 from objects_app.services.prefixes import Work
 from objects_app.services.tus_body import Sent
+from tests.screenshots import figures
 from tests.screenshots.content import File, files, landscape, table
 
 SPAN = timedelta(days=62)
@@ -60,6 +61,7 @@ def fill() -> dict[str, str]:
     _uploads(rows)
     journal.fold()
     moment = _stretch(began, then)
+    figures.fill(SPAN.days)
     return {"job": _jobs(rows), "at": moment.isoformat()}
 
 
