@@ -25,7 +25,9 @@ def page(*, scope: Scope, text: str, after: str, limit: int) -> list[ListedBucke
     """Return the caller's first buckets after that name whose names have the text, in
     one statement; each with the caller's role in all of it.
 
-    Totals are the folded part and the journal's rest, in one snapshot.
+    Totals are the folded part and the journal's rest, in one snapshot. The last change
+    is looked for in an order that one index alone has: PostgreSQL, where nearly all of
+    the journal is about one bucket, takes the times of all for a way to any.
     """
     within, parameters = reads.in_scope(scope)
     has_text = f"{sql.position_function()}(b.name, %(text)s) > 0" if text else "1 = 1"
@@ -47,8 +49,8 @@ totals AS (
 SELECT {reads.BUCKET}, {reads.granted_to(scope.user_id)},
   u.username, coalesce(totals.n, 0), coalesce(totals.size, 0),
   (SELECT j.created_at FROM journal_entry j
-    WHERE j.bucket_name = b.name AND j.operation <> 'presign'
-    ORDER BY j.created_at DESC, j.id DESC LIMIT 1)
+    WHERE j.bucket_name BETWEEN b.name AND b.name AND j.operation <> 'presign'
+    ORDER BY j.bucket_name DESC, j.created_at DESC, j.id DESC LIMIT 1)
 FROM page JOIN bucket b ON b.id = page.page_id
 LEFT JOIN auth_user u ON u.id = b.owner_id
 LEFT JOIN totals ON totals.bucket_id = b.id
