@@ -95,7 +95,7 @@ def _look(stop: Callable[[], bool]) -> Found | None:
     found = Found(Counter(), Counter(), [])
     top: list[Duplicated] = []
     last = Blob.objects.aggregate(last=Max("id"))["last"] or 0
-    for above in range(0, last, _WINDOW):
+    for above in range(0, max(last, 1), _WINDOW):  # of nothing, too, the sums are 0
         if stop():
             return None
         window = {"above": above, "through": above + _WINDOW}

@@ -56,6 +56,11 @@ def test_the_menu_leads_there_for_who_may_see_it(chief: Client, alice: User) -> 
     assert PAGE not in chief.get("/ui/").content.decode()
 
 
+def test_an_empty_store_that_was_measured_is_shown(chief: Client) -> None:
+    figures.measure()
+    assert "Overview" in text(chief)
+
+
 def test_an_empty_store_says_what_will_be_there(chief: Client) -> None:
     page = text(chief)
     for told in (
