@@ -68,6 +68,10 @@ _FILL = (
     'user-' || i %% 100, 'bench', md5(i::text),
     now() - (%(keys)s - i) * interval '1 second'
     FROM bucket, generate_series(1, %(keys)s) AS i WHERE name = 'bench'""",
+    """INSERT INTO journal_entry (bucket_id, bucket_name, key, version_id, operation,
+    objects_delta, bytes_delta, sha256, actor, node_id, request_id, created_at)
+    SELECT id, name, '', '', 'create_bucket', 0, 0, '', 'user-1', 'bench', '',
+    '2026-01-01' FROM bucket""",
     """INSERT INTO auth_user (password, is_superuser, username, first_name, last_name,
     email, is_staff, is_active, date_joined)
     SELECT '!', false, 'user-' || i, '', '', '', false, true, now()

@@ -24,7 +24,10 @@ from objects_app.services import audit
 from objects_app.services.identities import RESERVED
 
 # The others allow nothing: nobody adds or deletes rows here.
-_EFFECTIVE = Q(codename__startswith="view_") | Q(
+_EFFECTIVE = Q(
+    content_type__app_label__in=("auth", "axes", "objects_app"),
+    codename__startswith="view_",
+) | Q(
     content_type__app_label="objects_app", codename__in=("add_bucket", "change_bucket")
 )
 _Operation = JournalEntry.Operation

@@ -26,8 +26,8 @@ def page(*, scope: Scope, text: str, after: str, limit: int) -> list[ListedBucke
     one statement; each with the caller's role in all of it.
 
     Totals are the folded part and the journal's rest, in one snapshot. The last change
-    is looked for between two equal names, in an order that only `journal_by_bucket` has:
-    asked for by equality, a busy store's planner walks all buckets' entries by time.
+    is looked for in an order that one index alone has: PostgreSQL, where nearly all of
+    the journal is about one bucket, takes the times of all for a way to any.
     """
     within, parameters = reads.in_scope(scope)
     has_text = f"{sql.position_function()}(b.name, %(text)s) > 0" if text else "1 = 1"

@@ -72,25 +72,25 @@ def record(
 def page(*, wanted: Filter, after: int | None = None, limit: int = PAGE) -> Page:
     """Return the newest entries that are wanted, of those after entry `after`.
 
-    Of what the best index finds, so many are looked at that it takes no more than some
-    hundredths of a second; `next` goes on from there.
+    Of what the index that reaches furthest back finds, so many are looked at that it
+    takes no more than some hundredths of a second; `next` goes on from there.
     """
     if not is_storable("".join(filter(None, (*wanted[:4], wanted.prefix)))):
         return Page([], None, None)
     indexed, rest = _conditions(wanted)
-    found = JournalEntry.objects.filter(indexed).order_by("-created_at", "-id")
+    found = _between(wanted).order_by("-created_at", "-id")
     if after is not None:
         time = _time_of(after)
         found = found.filter(created_at__lte=time)
         found = found.exclude(created_at=time, id__gte=after)
-    edge = _edge(found) if rest else None
+    edge = _edge(found, indexed) if rest or len(indexed) > 1 else None
     if edge is not None:
         # The planner takes a number for what it is, and a subquery for a third of all.
         found = found.filter(created_at__gte=edge.created_at - timedelta(seconds=1))
         time = _time_of(edge.id)
         found = found.filter(created_at__gte=time)
         found = found.exclude(created_at=time, id__lt=edge.id)
-    rows = list(found.filter(rest)[: limit + 1])
+    rows = list(found.filter(*indexed, rest)[: limit + 1])
     if len(rows) > limit:
         return Page(rows[:limit], rows[limit - 1].id, None)
     if edge is not None:
@@ -111,27 +111,32 @@ def entries(*, wanted: Filter, limit: int) -> Iterator[JournalEntry]:
             return
 
 
-def _conditions(wanted: Filter) -> tuple[Q, Q]:
-    """Return what one index finds in order of time, and what is left to be looked at.
+def _between(wanted: Filter) -> QuerySet[JournalEntry]:
+    found = JournalEntry.objects.all()
+    if wanted.since:
+        found = found.filter(created_at__gte=wanted.since)
+    if wanted.until:
+        found = found.filter(created_at__lt=wanted.until)
+    return found
 
-    The most telling comes first. `put` has no index, as most entries are of it.
+
+def _conditions(wanted: Filter) -> tuple[list[Q], Q]:
+    """Return what has an index in order of time, and what is left to be looked at.
+
+    `put` has none, as most entries are of it.
     """
     operations = wanted.operation or []
     seldom = len(operations) == 1 and operations != [JournalEntry.Operation.PUT]
-    named = [
-        ("key_id", wanted.key_id),
-        ("operation", operations[0] if seldom else None),
-        ("bucket_name", wanted.bucket),
-        ("actor", wanted.actor),
-    ]
-    equal = [(column, value) for column, value in named if value]
-    indexed, rest = Q(*equal[:1]), Q(*equal[1:])
+    named = {
+        "key_id": wanted.key_id,
+        "operation": operations[0] if seldom else None,
+        "actor": wanted.actor,
+        "bucket_name": wanted.bucket,
+    }
+    indexed = [Q((column, value)) for column, value in named.items() if value]
+    rest = Q()
     if wanted.address:
         rest &= Q(address=wanted.address)
-    if wanted.since:
-        indexed &= Q(created_at__gte=wanted.since)
-    if wanted.until:
-        indexed &= Q(created_at__lt=wanted.until)
     if wanted.bucket_id is not None:
         rest &= Q(bucket_id=wanted.bucket_id)
     if operations and not seldom:
@@ -143,9 +148,17 @@ def _conditions(wanted: Filter) -> tuple[Q, Q]:
     return indexed, rest
 
 
-def _edge(found: QuerySet[JournalEntry]) -> JournalEntry | None:
-    """Return the last entry that is looked at; None when there are not so many."""
-    return found.only("id", "created_at")[_LOOKED_AT - 1 : _LOOKED_AT].first()
+def _edge(found: QuerySet[JournalEntry], indexed: list[Q]) -> JournalEntry | None:
+    """Return the last entry that is looked at, by the index that reaches furthest back;
+    None when one of them has not so many."""
+    edges = []
+    for condition in indexed or [Q()]:
+        places = found.filter(condition).only("id", "created_at")
+        edge = places[_LOOKED_AT - 1 : _LOOKED_AT].first()
+        if edge is None:
+            return None
+        edges.append(edge)
+    return min(edges, key=lambda edge: (edge.created_at, edge.id))
 
 
 def _time_of(entry: int) -> Subquery:

@@ -62,6 +62,7 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 @register.simple_tag
+@lru_cache(512)  # a page of rows has hundreds, of few kinds
 def icon(name: str, css: str = "", label: str = "") -> SafeString:
     """Return one of static/vendor/lucide; decoration, unless it has a label."""
     source = f"{static('vendor/lucide/icons.svg')}#{name}"

@@ -31,8 +31,7 @@ _DISMISSED = "first-steps"
 
 
 class Step(NamedTuple):
-    """One of the first things to do; `url` is where, "" where the page knows itself or
-    another step comes first."""
+    """One of the first things to do; `url` is where, "" while another comes first."""
 
     name: str
     done: bool
@@ -161,7 +160,7 @@ def _steps(
         done = first_steps.done_by(user_id=principal.user_id, label=principal.label)
         to_share = "" if done.shared or not filled else _an_object(filled[0])
         steps.append(Step("share", done.shared, to_share))
-        steps.append(Step("key", done.key, ""))
+        steps.append(Step("key", done.key, address("my_keys")))
     return [] if all(step.done for step in steps) else steps
 
 

@@ -74,6 +74,14 @@ KINDS = {
     "create_group": ("users", _("Group made"), _("{who} made a group")),
     "change_group": ("users", _("Group changed"), _("{who} changed a group")),
     "delete_group": ("users", _("Group deleted"), _("{who} deleted a group")),
+    "cancel_job": ("circle-x", _("Job cancelled"), _("{who} cancelled a job")),
+    "abort_upload": (
+        "circle-x",
+        _("Upload aborted"),
+        _("{who} aborted an upload to {what}"),
+    ),
+    "verify": ("shield-check", _("Verification"), _("{who} verified blobs")),
+    "sweep": ("refresh-cw", _("Sweep"), _("{who} asked for a sweep")),
 }
 _REMOVED = frozenset({"delete", "delete_bucket"})
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.dashboard.visitor import Visitor
 from tests.servers.store import Server, store_with_administrator
 
 PASSWORD = "correct-horse-battery"
+
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")
