@@ -37,6 +37,10 @@ export class Item {
     this.guarded = true;
   }
 
+  get isSmall() {
+    return this.size <= SMALL_BYTES;
+  }
+
   get unfinished() {
     return UNFINISHED.has(this.state);
   }
@@ -196,7 +200,7 @@ export class Queue {
   }
 
   async #store(item) {
-    const send = item.size <= SMALL_BYTES ? put : resume;
+    const send = item.isSmall ? put : resume;
     try {
       await send(item, item.begin(), (sent) => item.moved(sent));
     } catch (error) {
