@@ -142,7 +142,7 @@ function refocus() {
   if (row) focusRow(row);
 }
 
-document.addEventListener("store:changed", () => run(reload));
+document.addEventListener("store:changed", () => reload().catch(() => {})); // htmx has told of it
 document.addEventListener("htmx:load", (event) => {
   const loaded = event.detail.elt;
   if (!root.contains(loaded)) return;

@@ -8,7 +8,7 @@ export function ask(dialog, item, entry, count) {
   part("there").textContent = sizeText(entry.size);
   part("there-time").dateTime = entry.created_at;
   part("there-time").textContent = shown(new Date(entry.created_at));
-  part("new").textContent = sizeText(item.file.size);
+  part("new").textContent = sizeText(item.size);
   part("new-time").textContent = shown(new Date(item.file.lastModified));
   const others = count - 1;
   part("all").hidden = others === 0;

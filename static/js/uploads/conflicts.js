@@ -2,11 +2,13 @@
 import { api } from "../api.js";
 import { isStored } from "./put.js";
 import { DONE, SKIPPED } from "./queue.js";
+import { AGAIN, delay, remedy } from "./remedy.js";
 
 export const REPLACE = "replace";
 export const KEEP = "keep";
 export const SKIP = "skip";
 
+const MOST_TRIES = 6; // within about a minute
 const LAST = "\u{10ffff}";
 
 /* Return what the listing says of those items' keys that are taken, by key.
@@ -27,13 +29,25 @@ export async function taken(items, signal) {
       start_after: bytes(before) < bytes(passed) ? passed : before,
       limit: Math.min(2 * (left.length - next), 1000),
     });
-    const page = await api("GET", `/objects?${query}`, { signal });
+    const page = await listed(query, signal);
     for (const entry of page.objects) if (wanted.has(entry.key)) found.set(entry.key, entry);
     if (!page.next_cursor) break;
     passed = page.objects.at(-1).key;
     while (next < left.length && left[next].order <= bytes(passed)) next += 1;
   }
   return found;
+}
+
+/* Return a page of the listing, also of a store that is away for a moment. */
+async function listed(query, signal) {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await api("GET", `/objects?${query}`, { signal });
+    } catch (error) {
+      if (tries === MOST_TRIES || remedy(error, tries) !== AGAIN) throw error;
+      await new Promise((resolve) => setTimeout(resolve, delay(error, tries) * 1000));
+    }
+  }
 }
 
 /* Ask what shall be done with items whose keys are taken, and hold them to it. Return those to
@@ -59,7 +73,7 @@ export async function decide(items, ask) {
 
 /* Decide about an item whose key was taken since, as was said for the others: true to go on. */
 export async function late(item, signal) {
-  if (item.doubtful && !item.upload && (await isStored(item, signal))) {
+  if (item.doubtful && item.isSmall && (await isStored(item, signal))) {
     item.end(DONE);
   } else if (item.choice === SKIP) {
     item.end(SKIPPED);

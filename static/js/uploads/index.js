@@ -11,6 +11,8 @@ import { filesText } from "./words.js";
 
 const DRAW_MILLISECONDS = 250;
 const TELL_MILLISECONDS = 3000;
+const PAUSE_MILLISECONDS = 30;
+const MOST_NAMED = 5;
 
 const queue = new Queue(late);
 const panel = new Panel(document.getElementById("upload-panel"), queue, act);
@@ -26,12 +28,26 @@ function place() {
 
 async function add(files, to) {
   if (!files.length) return;
+  document.getElementById("upload-left").hidden = true;
   panel.prepare(gettext("Looking at what is there…"));
   files.sort((one, other) => (one.path < other.path ? -1 : 1));
-  const items = files.map(({ file, path }) => new Item(to, path, file));
+  const items = await itemsOf(files, to);
   if (await settle(items)) queue.add(items);
   if (!queue.items.length) panel.close();
   draw();
+}
+
+/* Make the items without the page standing still: to ask for a file's size takes a third of a millisecond. */
+async function itemsOf(files, to) {
+  const items = [];
+  let since = performance.now();
+  for (const { file, path } of files) {
+    items.push(new Item(to, path, file));
+    if (performance.now() - since < PAUSE_MILLISECONDS) continue;
+    await new Promise((resolve) => setTimeout(resolve));
+    since = performance.now();
+  }
+  return items;
 }
 
 /* Ask what to do about files that are there already; null where nothing shall be done. */
@@ -39,7 +55,8 @@ async function settle(items) {
   try {
     return await decide(items, (item, entry, count) => ask(dialog, item, entry, count));
   } catch (error) {
-    toast(error.message, "error");
+    const text = error.status === 401 ? gettext("You are no longer signed in. Sign in again in another tab, then choose the files again.") : error.message;
+    toast(text, "error");
     return null;
   }
 }
@@ -102,7 +119,7 @@ document.addEventListener("drop", async (event) => {
   const { files, unreadable } = await dropped(event.dataTransfer, (count) =>
     panel.prepare(interpolate(gettext("Reading folders: %s so far"), [filesText(count)])),
   );
-  if (unreadable.length) toast(interpolate(gettext("These cannot be read: %s"), [unreadable.join(", ")]), "error");
+  if (unreadable.length) toast(interpolate(gettext("These cannot be read: %s"), [unreadable.slice(0, MOST_NAMED).join(", ")]), "error");
   if (!files.length) draw();
   await add(files, to);
 });
@@ -110,7 +127,9 @@ document.addEventListener("drop", async (event) => {
 window.addEventListener("beforeunload", (event) => {
   if (queue.unfinished) event.preventDefault();
 });
-window.addEventListener("pagehide", () => left.note(place().bucket, queue.unfinished));
+window.addEventListener("pagehide", () => {
+  if (queue.items.length) left.note(place().bucket, queue.unfinished);
+});
 window.addEventListener("focus", () => {
   if (queue.signedOut) queue.release(); // perhaps signed in again, in another tab
 });

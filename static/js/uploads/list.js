@@ -8,6 +8,7 @@ export class LongList {
   #fill;
   #entries = [];
   #rows = new Map();
+  #spare = []; // rows of what is out of view: new ones are dear
   #height = 0;
 
   /* `make()` returns an empty row, `fill(row, entry)` shows an entry in it. */
@@ -38,6 +39,7 @@ export class LongList {
     for (const [entry, row] of this.#rows) {
       if (wanted.has(entry)) continue;
       row.remove();
+      this.#spare.push(row);
       this.#rows.delete(entry);
     }
     let before = null;
@@ -55,7 +57,7 @@ export class LongList {
   #row(entry, before) {
     let row = this.#rows.get(entry);
     if (!row) {
-      row = this.#make();
+      row = this.#spare.pop() ?? this.#make();
       this.#rows.set(entry, row);
     }
     const place = before ? before.nextSibling : this.#space.firstChild;
@@ -68,6 +70,7 @@ export class LongList {
     this.#space.append(row);
     const { height } = row.getBoundingClientRect();
     row.remove();
+    this.#spare.push(row);
     return height || 1;
   }
 }

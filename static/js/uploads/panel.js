@@ -36,6 +36,7 @@ export class Panel {
       else if (button?.dataset.all === "fold") this.#fold();
       else if (button) act(button.dataset.all);
     });
+    if (matchMedia("(max-width: 36rem)").matches) this.#fold();
   }
 
   /* Say what is being prepared; nothing is uploaded yet. */
@@ -76,7 +77,7 @@ export class Panel {
       if (item.state === DONE) sums.stored += 1;
       if (item.state === RUNNING) sums.running.push(item);
       if (item.state === FAILED || item.state === SKIPPED) continue;
-      sums.bytes += item.file.size;
+      sums.bytes += item.size;
       sums.sent += item.sent;
     }
     sums.finished = sums.failed + sums.done;

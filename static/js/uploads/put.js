@@ -24,7 +24,7 @@ export async function isStored(item, signal) {
     throw new Unreachable();
   });
   if (!answer.ok) throw new Refused({}, answer.status);
-  if (Number(answer.headers.get("Content-Length")) !== item.file.size) return false;
+  if (Number(answer.headers.get("Content-Length")) !== item.size) return false;
   const [there, here] = await Promise.all([answer.arrayBuffer(), item.file.arrayBuffer()]);
   const [left, right] = [new Uint8Array(there), new Uint8Array(here)];
   return left.length === right.length && left.every((byte, index) => byte === right[index]);

@@ -33,7 +33,12 @@ export class Item {
     this.prefix = prefix;
     this.key = prefix + path;
     this.file = file;
+    this.size = file.size; // asked once: Chromium looks at the disk each time
     this.guarded = true;
+  }
+
+  get isSmall() {
+    return this.size <= SMALL_BYTES;
   }
 
   get unfinished() {
@@ -59,7 +64,7 @@ export class Item {
   end(state, error = null) {
     this.state = state;
     this.error = error;
-    if (state === DONE) this.sent = this.file.size;
+    if (state === DONE) this.sent = this.size;
   }
 
   moved(sent) {
@@ -73,6 +78,7 @@ export class Queue {
   items = [];
   paused = false;
   signedOut = false;
+  #atOnce = AT_ONCE;
   #running = new Set();
   #next = 0;
   #settle;
@@ -157,7 +163,7 @@ export class Queue {
   }
 
   #pump() {
-    while (!this.paused && !this.signedOut && this.#running.size < AT_ONCE) {
+    while (!this.paused && !this.signedOut && this.#running.size < this.#atOnce) {
       const item = this.#waiting();
       if (!item) return;
       this.#run(item);
@@ -194,7 +200,7 @@ export class Queue {
   }
 
   async #store(item) {
-    const send = item.file.size <= SMALL_BYTES ? put : resume;
+    const send = item.isSmall ? put : resume;
     try {
       await send(item, item.begin(), (sent) => item.moved(sent));
     } catch (error) {
@@ -214,6 +220,7 @@ export class Queue {
     } else if (!(await isReadable(item.file))) {
       item.end(FAILED, new Unreadable());
     } else {
+      if (error.code === "too_many_uploads") this.#atOnce = Math.max(1, this.#running.size - 1);
       item.doubtful = true;
       await rest(item, error, delay(error, item.tries));
       item.tries += 1;

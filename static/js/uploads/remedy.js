@@ -6,7 +6,7 @@ export const SIGN_IN = "sign in";
 export const EXISTS = "exists";
 export const GIVE_UP = "give up";
 
-const FOR_A_WHILE = new Set([0, 408, 409, 423, 425, 429, 502, 503, 504]);
+const FOR_A_WHILE = new Set([0, 408, 423, 425, 429, 502, 503, 504]);
 const MOST_FAULTS = 5;
 const MOST_SECONDS = 30;
 
@@ -47,7 +47,7 @@ export function remedy(error, tries) {
   const { status, code } = error;
   if (status === 401 || code === "csrf_required") return SIGN_IN;
   if (status === 412) return EXISTS;
-  if (FOR_A_WHILE.has(status)) return AGAIN;
+  if (FOR_A_WHILE.has(status) || code === "offset_mismatch") return AGAIN;
   return status >= 500 && status !== 507 && tries < MOST_FAULTS ? AGAIN : GIVE_UP;
 }
 

@@ -45,19 +45,19 @@ export function fillRow(row, item) {
     detail.textContent = said;
     detail.title = said;
   }
-  row.querySelector("progress").value = item.file.size ? item.sent / item.file.size : Number(item.state === DONE);
+  row.querySelector("progress").value = item.size ? item.sent / item.size : Number(item.state === DONE);
   for (const button of row.querySelectorAll("[data-act]")) button.hidden = !OFFERED[button.dataset.act](item);
 }
 
 function detailText(item) {
-  const size = sizeText(item.file.size);
+  const size = sizeText(item.size);
   if (item.state === DONE) return size;
   if (item.state === SKIPPED) return gettext("Skipped: it is there already");
   if (item.state === FAILED) return item.error.message;
   if (item.error) return `${item.error.message} ${againText(item.again)}`;
   const amount = item.sent ? interpolate(gettext("%(sent)s of %(size)s"), { sent: sizeText(item.sent), size }, true) : size;
   if (item.isQuiet) return `${amount} · ${gettext("nothing moves")}`;
-  if (item.state === RUNNING && item.sent >= item.file.size) return `${amount} · ${gettext("being stored")}`;
+  if (item.state === RUNNING && item.sent >= item.size) return `${amount} · ${gettext("being stored")}`;
   return item.state === PAUSED ? `${amount} · ${gettext("paused")}` : amount;
 }
 

@@ -24,8 +24,8 @@ export const storage = {
 };
 
 /* A file is the same again when all of this is. */
-export function fingerprint({ bucket, key, file, guarded }) {
-  return JSON.stringify([bucket, key, file.size, file.lastModified, guarded]);
+export function fingerprint({ bucket, key, size, file, guarded }) {
+  return JSON.stringify([bucket, key, size, file.lastModified, guarded]);
 }
 
 /* Note until when the store keeps it, as it said. */
