@@ -214,6 +214,10 @@ def _check_name(user: User) -> None:
     except ValidationError as error:
         raise InvalidArgument(" ".join(error.messages)) from None
     name = user.username
+    if name in {".", ".."}:
+        raise InvalidArgument(
+            "A name of dots alone stands in no address: add a letter."
+        )
     if name.lower() in RESERVED or User.objects.filter(username__iexact=name).exists():
         raise _taken(name)
 

@@ -91,6 +91,7 @@ def test_a_new_user_may_sign_in_and_nothing_else() -> None:
     [
         ("ALICE", PASSWORD, "taken"),
         ("Anonymous", PASSWORD, "taken"),
+        ("..", PASSWORD, "dots alone"),
         ("", PASSWORD, "blank"),
         ("a/b", PASSWORD, "valid username"),
         ("a\0", PASSWORD, "valid username"),

@@ -56,8 +56,9 @@ def test_a_part_that_is_refused_is_the_sentence_alone(client: Client) -> None:
     assert answer.content.decode().startswith("There is no bucket nothing")
 
 
-def test_no_page_is_kept_by_a_cache(client: Client) -> None:
-    assert client.get("/ui/")["Cache-Control"] == "no-store"
+@pytest.mark.parametrize("path", ["/ui/", "/ui/login/", "/ui/password/"])
+def test_no_page_is_kept_by_a_cache(client: Client, path: str) -> None:
+    assert "no-store" in client.get(path)["Cache-Control"]
 
 
 @pytest.mark.parametrize(

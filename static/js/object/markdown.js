@@ -11,7 +11,7 @@ const TAGS = [
 ];
 const ATTRIBUTES = ["align", "alt", "class", "colspan", "href", "open", "rowspan", "start", "title"];
 /* None of these would stay; the browser reports each that it has to parse. */
-const REPORTED = /\s(?:on\w+|style)\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)/gi;
+const REPORTED = /<style\b.*?(?:<\/style\s*>|$)|\s(?:on\w+|style)\s*=\s*("[^"]*"|'[^']*'|[^\s>]+)/gis;
 const marked = new Marked({
   gfm: true,
   renderer: {

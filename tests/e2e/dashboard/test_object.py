@@ -21,6 +21,7 @@ MARKDOWN = b"""# A *title*
 
 <script>window.ran = 1</script>
 <img src=x onerror="window.ran = 2" style="color: red"><svg onload="window.ran = 3">
+<style>body { display: none }</style>
 <iframe srcdoc="<script>parent.ran = 4</script>"></iframe>
 <form action="https://evil.example"><input name=a></form>
 
