@@ -20,14 +20,22 @@ from objects_app.errors import InvalidArgument, StoreError
 from objects_app.services import buckets, grants, jobs, quotas, savings, users
 from objects_app.services.grants import Grantee
 from objects_app.services.prefixes import Work
-from objects_app.web.forms import VERSIONING, VISIBILITY, chosen, number_of, size_of
 from objects_app.web.pages import base_url, page
+from objects_app.web.posted import (
+    VERSIONING,
+    VISIBILITY,
+    byte_count,
+    chosen,
+    posted,
+    whole_number,
+)
 
 if TYPE_CHECKING:
     from objects_app.queries.rows import BucketRow
 
 _ROLES = ("reader", "writer", "owner")
 _KINDS = ("user", "group")
+_MOST = 2**63 - 1
 
 
 @require_safe
@@ -102,9 +110,14 @@ def _set_versioning(request: HttpRequest, bucket: "BucketRow") -> str:
 def _set_quota(request: HttpRequest, bucket: "BucketRow") -> str:
     """Set limits: a size and a number, empty for none. Administrators only."""
     policy.require_superuser(principal_of(request), "set quotas")
+    wanted = posted(request)
+    limits = (
+        ("quota_bytes", "bytes", byte_count),
+        ("quota_objects", "objects", whole_number),
+    )
     changes = {
-        "quota_bytes": size_of(request.POST.get("bytes", "")),
-        "quota_objects": number_of(request.POST.get("objects", "")),
+        name: min(read(wanted[field]), _MOST) if field in wanted else None
+        for name, field, read in limits
     }
     buckets.change_bucket(bucket=bucket, changes=changes, by=actor_of(request))
     return _("The quota is changed.")
@@ -147,8 +160,7 @@ def _empty(request: HttpRequest, bucket: "BucketRow") -> str:
         )
         return said % {"count": f"{done:,}"}
     return _(
-        "A job deletes %(count)s objects, a thousand at a time: it goes on while you "
-        "are away."
+        "A job deletes %(count)s objects: it goes on while you are away. See Jobs."
     ) % {"count": f"{done.keys_total:,}"}
 
 

@@ -18,8 +18,8 @@ from objects_app.access.principals import Principal, actor_of, principal_of
 from objects_app.errors import CredentialsRequired, StoreError
 from objects_app.names import check_bucket_name
 from objects_app.services import buckets, first_steps, grants, listing, savings
-from objects_app.web.forms import VERSIONING, VISIBILITY, chosen
 from objects_app.web.pages import address, base_url, is_part, page, sent
+from objects_app.web.posted import VERSIONING, VISIBILITY, chosen
 from objects_app.web.refusals import status_of
 
 if TYPE_CHECKING:

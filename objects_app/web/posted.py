@@ -1,5 +1,6 @@
 """What a form of a page sends."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from django.http import HttpRequest
@@ -8,6 +9,9 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from objects_app.errors import InvalidArgument
 from objects_app.names import is_storable
+
+VISIBILITY = ("private", "public-read", "public-list")
+VERSIONING = ("off", "enabled", "suspended")
 
 _BYTES = TypeAdapter(ByteSize)
 
@@ -21,6 +25,17 @@ def posted(request: HttpRequest) -> dict[str, str]:
     if not all(map(is_storable, fields.values())):
         raise InvalidArgument(_("A field holds characters that are no text."))
     return {name: value for name, value in fields.items() if value}
+
+
+def chosen(request: HttpRequest, name: str, known: Sequence[str]) -> str:
+    """Return what a form says of that name, the first one known where it says nothing.
+
+    Raises InvalidArgument for anything else.
+    """
+    value = request.POST.get(name, known[0])
+    if value not in known:
+        raise InvalidArgument(f"{name} is one of {', '.join(known)}.")
+    return value
 
 
 def whole_number(text: str) -> int:

@@ -1,7 +1,7 @@
 """Search over everything that the reader may list."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.http import HttpRequest, HttpResponse
@@ -14,8 +14,8 @@ from objects_app.access.principals import Principal, principal_of
 from objects_app.errors import CredentialsRequired, InvalidArgument, StoreError
 from objects_app.http.searches import search_of
 from objects_app.services import search as searches
-from objects_app.web.forms import size_of
 from objects_app.web.pages import address, is_part, page, sent
+from objects_app.web.posted import byte_count, moment
 from objects_app.web.refusals import status_of
 
 if TYPE_CHECKING:
@@ -128,12 +128,13 @@ def _parameters(form: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     ):
         yield there, form.get(name, "")
     for name in ("min_size", "max_size"):
-        size = size_of(form.get(name, ""))
-        yield name, "" if size is None else str(size)
+        if name in form:
+            yield name, str(byte_count(form[name]))
     if "since" in form:
-        yield "after", _midnight(form["since"])
+        yield "after", moment(form["since"]).isoformat()
     if "until" in form:
-        yield "before", _midnight(form["until"], later=_ONE_DAY)
+        day = moment(form["until"])
+        yield "before", (day + _ONE_DAY if day.year < MAXYEAR else day).isoformat()
     if "tag" in form:
         name, equals, value = form["tag"].partition("=")
         if not (name and equals):
@@ -141,14 +142,3 @@ def _parameters(form: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield f"tag.{name.strip()}", value.strip()
     if "cursor" in form:
         yield "cursor", form["cursor"]
-
-
-def _midnight(day: str, *, later: timedelta = timedelta()) -> str:
-    """Return when a day begins, in UTC."""
-    try:
-        begins = datetime.combine(date.fromisoformat(day), time(), UTC) + later
-    except (ValueError, OverflowError):
-        raise InvalidArgument(
-            _("%(day)s is no day: write it as 2026-05-02.") % {"day": day}
-        ) from None
-    return begins.isoformat().replace("+00:00", "Z")

@@ -10,6 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from objects_app.models import Allowance, Bucket, BucketFigures, Grant, Job, Role
 from objects_app.services import prefixes
+from objects_app.templatetags.console import exact_size
+from objects_app.web.posted import byte_count
 from tests.access.people import grant, make_user
 from tests.services.store import Store
 
@@ -158,6 +160,10 @@ def test_administrators_set_quotas_and_owners_see_them(
     assert (bucket.quota_bytes, bucket.quota_objects) == (1536, 1000)
     assert 'value="1536 B"' in page(client)
     assert "is no size" in change(client, "quota", bytes="much")
+    change(client, "quota", bytes="99999999 PiB", objects="9" * 19)
+    bucket.refresh_from_db()
+    assert (bucket.quota_bytes, bucket.quota_objects) == (2**63 - 1, 2**63 - 1)
+    change(client, "quota", bytes="1.5 KiB", objects="1000")
     client.force_login(olga)
     shown = page(client)
     assert "0 B of 1.5 KiB" in shown
@@ -219,3 +225,12 @@ def test_on_this_machine_buckets_of_nobody_are_everybody_s(
     assert "nobody" in page(client)
     change(client, "visibility", visibility="public-read")
     assert Bucket.objects.get().visibility == "public-read"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(None, ""), (0, "0 B"), (1000, "1000 B"), (1536, "1536 B"), (3 * 2**30, "3 GiB")],
+)
+def test_a_size_in_a_form_is_exact(count: int | None, text: str) -> None:
+    assert exact_size(count) == text
+    assert not text or byte_count(text) == count

@@ -53,7 +53,7 @@ def test_ten_clicks_lead_from_the_login_to_an_upload_a_link_and_a_key(
     hand.click(sharing.get_by_role("button", name="Make the link"))
     expect(sharing.locator("#shared-link")).to_contain_text("hello.txt?")
 
-    hand.click(sharing.get_by_role("button", name="Close"))
+    hand.click(sharing.get_by_role("button", name="Done"))
     hand.click(page.get_by_role("link", name="Access keys"))
     hand.click(page.get_by_role("button", name="Make the key"))
     expect(page.get_by_text("curl").first).to_be_visible()
