@@ -20,7 +20,7 @@ from objects_app.services.listing import span_after
 
 MOST_KEYS = 10_000
 _MOST_NAMED = 1000
-_MOST_COMPARED = 5000
+_MOST_COMPARED = 2000
 
 
 class Chunk(NamedTuple):
