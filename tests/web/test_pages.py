@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.test import Client
+from pytest_django import Settings
 
 from objects_app import errors
 from objects_app.errors import StoreError
@@ -13,6 +14,12 @@ from objects_app.web import refusals
 from tests.client import DataPlane
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _everybody_on_this_machine(settings: Settings) -> None:
+    settings.ANONYMOUS_ACCESS = None
+    settings.LOCAL_MODE = True
 
 
 def test_an_empty_store_shows_a_curl_line_for_the_address_it_was_reached_at(
@@ -86,10 +93,10 @@ def test_a_refusal_has_the_status_that_the_rest_api_gives_it() -> None:
 
 
 def test_every_icon_that_a_template_names_is_there() -> None:
-    sprite = (settings.BASE_DIR / "static/vendor/lucide/icons.svg").read_text()
+    sprite = (django_settings.BASE_DIR / "static/vendor/lucide/icons.svg").read_text()
     named = {
         name
-        for path in (settings.BASE_DIR / "templates").rglob("*.html")
+        for path in (django_settings.BASE_DIR / "templates").rglob("*.html")
         for name in re.findall(r'{% icon "([^"]+)"', path.read_text())
     }
     assert named

@@ -38,7 +38,7 @@ def sign_in(provider: Provider, client: Client, subject: str, to: str = "") -> A
 
 def who(client: Client) -> str:
     """Return the name of who is signed in, "" for nobody."""
-    page = client.get("/ui/")
+    page = client.get("/ui/login/")
     return str(page.context["user"].get_username())
 
 
