@@ -9,7 +9,11 @@ from django.test.utils import CaptureQueriesContext
 from tests.screenshots.filling import fill
 from tests.screenshots.screens import SCREENS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.slow,
+    pytest.mark.sqlite_only,  # a search on PostgreSQL also sets its planner, one by one
+]
 
 MOST_STATEMENTS = 10
 _CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET ")
