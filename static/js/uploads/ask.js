@@ -16,14 +16,18 @@ export function ask(dialog, item, entry, count) {
     ngettext("Do the same for %s other file that is there already", "Do the same for %s other files that are there already", others),
     [others.toLocaleString()],
   );
-  dialog.returnValue = "";
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener(
-      "close",
-      () => resolve(dialog.returnValue ? { choice: dialog.returnValue, all: part("all").querySelector("input").checked } : null),
-      { once: true },
-    );
+    // Not by `close`: Chromium tells that later, when the next question may be open already.
+    const once = new AbortController();
+    const answer = (event, choice) => {
+      event.preventDefault();
+      once.abort();
+      dialog.close();
+      resolve(choice ? { choice, all: part("all").querySelector("input").checked } : null);
+    };
+    dialog.addEventListener("submit", (event) => answer(event, event.submitter.value), { signal: once.signal });
+    dialog.addEventListener("cancel", (event) => answer(event, ""), { signal: once.signal });
   });
 }
 

@@ -83,7 +83,8 @@ async function retry(items) {
 function draw() {
   panel.draw();
   const stored = queue.items.filter(({ state }) => state === DONE).length;
-  const due = queue.unfinished === 0 || Date.now() - told.at > TELL_MILLISECONDS;
+  // Signed out, a page that asks for anything is sent to the login, away from its uploads.
+  const due = !queue.signedOut && (queue.unfinished === 0 || Date.now() - told.at > TELL_MILLISECONDS);
   if (stored > told.stored && due) document.dispatchEvent(new CustomEvent("store:changed"));
   if (stored < told.stored || due) told = { stored, at: Date.now() };
 }
