@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import Settings
 
 from objects_app.access import logins
 from objects_app.models import ConsoleSession, JournalEntry
@@ -267,7 +268,11 @@ def test_one_without_a_password_is_told_where_it_is(
     assert "old_password" not in page
 
 
-def test_the_first_page_says_who_is_signed_in(client: Client, ann: User) -> None:
+def test_the_first_page_says_who_is_signed_in(
+    client: Client, ann: User, settings: Settings
+) -> None:
+    settings.ANONYMOUS_ACCESS = "write"
+    assert "Sign in" in client.get("/ui/").content.decode()
     sign_in(client)
     page = client.get("/ui/").content.decode()
     assert '<span class="who">ann</span>' in page
