@@ -101,6 +101,11 @@ def is_access_key_id(text: str) -> bool:
     return bool(_ACCESS_KEY_ID.fullmatch(text))
 
 
+def folder_of(key: str) -> str:
+    """Return the folder that a key is in: all as far as its last slash."""
+    return key[: key.rfind("/") + 1]
+
+
 def prefix_end(prefix: str) -> str | None:
     """Return the first string after all that start with `prefix`; None if none is."""
     head = prefix.rstrip(_LAST_CHARACTER)

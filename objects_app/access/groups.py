@@ -2,18 +2,17 @@
 
 from typing import NamedTuple
 
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from objects_app.access import accounts
-from objects_app.access.users import ADD_BUCKET, TOLD
-from objects_app.errors import GroupInUse, InvalidArgument, NoSuchGroup, NoSuchUser
+from objects_app.access.users import ADD_BUCKET, TOLD, known_user, name_taken
+from objects_app.errors import GroupInUse, InvalidArgument, NoSuchGroup
 from objects_app.models import Grant, JournalEntry, Role
 from objects_app.names import is_storable
 from objects_app.queries.rows import Actor
 from objects_app.services import audit
-from objects_app.services.users import find_user
 
 PAGE = 50
 MOST_GRANTS = 100
@@ -80,13 +79,13 @@ def create_group(*, name: str, by: Actor) -> None:
             f"A group's name has 1 to {_MOST_CHARACTERS} printable characters."
         )
     if Group.objects.filter(name__iexact=name).exists():
-        raise _taken(name)
+        raise name_taken(name)
     try:
         with transaction.atomic():
             Group.objects.create(name=name)
             audit.record(operation=_Operation.CREATE_GROUP, by=by, detail=name)
     except IntegrityError:
-        raise _taken(name) from None
+        raise name_taken(name) from None
 
 
 def delete_group(*, name: str, by: Actor) -> None:
@@ -103,7 +102,7 @@ def add_member(*, name: str, user: str, by: Actor) -> None:
     """Put a user into a group. Raises NoSuchGroup, NoSuchUser."""
     with transaction.atomic():
         group = _find(name)
-        group.user_set.add(_member(user))
+        group.user_set.add(known_user(user))
         _record_change(f"{name}: {user} joined", by)
 
 
@@ -111,7 +110,7 @@ def remove_member(*, name: str, user: str, by: Actor) -> None:
     """Take a user out of a group. Raises NoSuchGroup, NoSuchUser."""
     with transaction.atomic():
         group = _find(name)
-        group.user_set.remove(_member(user))
+        group.user_set.remove(known_user(user))
         _record_change(f"{name}: {user} left", by)
 
 
@@ -146,17 +145,6 @@ def _find(name: str) -> Group:
     return group
 
 
-def _member(name: str) -> User:
-    user = find_user(name)
-    if user is None:
-        raise NoSuchUser(f"There is no user {name}.")
-    return user
-
-
 def _record_change(detail: str, by: Actor) -> None:
     audit.record(operation=_Operation.CHANGE_GROUP, by=by, detail=detail)
     accounts.forget()
-
-
-def _taken(name: str) -> InvalidArgument:
-    return InvalidArgument(f"The name {name} is taken: choose another one.")

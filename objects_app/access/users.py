@@ -81,10 +81,15 @@ def list_users(*, part: str = "", group: str = "", after: str = "") -> UserPage:
 
 def get_user(*, name: str) -> UserRow:
     """Return one user. Raises NoSuchUser."""
-    known = find_user(name)
-    if known is None:
-        raise NoSuchUser(f"There is no user {name}.")
-    return _row(_users().get(pk=known.pk))
+    return _row(_users().get(pk=known_user(name).pk))
+
+
+def known_user(name: str) -> User:
+    """Return the user of that name. Raises NoSuchUser."""
+    user = find_user(name)
+    if user is None:
+        raise _no_such_user(name)
+    return user
 
 
 def new_password() -> str:
@@ -107,16 +112,14 @@ def create_user(*, name: str, password: str, by: Actor) -> None:
             user.save()
             audit.record(operation=_Operation.CREATE_USER, by=by, detail=user.username)
     except IntegrityError:
-        raise _taken(user.username) from None
+        raise name_taken(user.username) from None
 
 
 @sensitive_variables("password")
 def set_password(*, name: str, password: str, by: Actor) -> None:
     """Give a user another password; their sessions, and tokens got with the former one,
     end. Raises NoSuchUser, and InvalidArgument as `create_user`."""
-    user = find_user(name)
-    if user is None:
-        raise NoSuchUser(f"There is no user {name}.")
+    user = known_user(name)
     _set_password(user, password)
     with transaction.atomic():
         user.save(update_fields=["password"])
@@ -180,15 +183,13 @@ def _locked(name: str) -> User:
     In the order of their ids, so that two who demote each other wait and do not
     deadlock: the second looks when the first is done.
     """
-    known = find_user(name)
-    if known is None:
-        raise NoSuchUser(f"There is no user {name}.")
+    known = known_user(name)
     wanted = Q(is_superuser=True, is_active=True) | Q(pk=known.pk)
     locked = User.objects.select_for_update().filter(wanted).order_by("pk")
     for user in locked:
         if user.pk == known.pk:
             return user
-    raise NoSuchUser(f"There is no user {name}.")
+    raise _no_such_user(name)
 
 
 def _require_another_administrator(user: User) -> None:
@@ -219,8 +220,13 @@ def _check_name(user: User) -> None:
             "A name of dots alone stands in no address: add a letter."
         )
     if name.lower() in RESERVED or User.objects.filter(username__iexact=name).exists():
-        raise _taken(name)
+        raise name_taken(name)
 
 
-def _taken(name: str) -> InvalidArgument:
+def _no_such_user(name: str) -> NoSuchUser:
+    return NoSuchUser(f"There is no user {name}.")
+
+
+def name_taken(name: str) -> InvalidArgument:
+    """Return the refusal of a name that a user, or a group, has already."""
     return InvalidArgument(f"The name {name} is taken: choose another one.")

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from objects_app.models import StoredObject
-from objects_app.names import after_prefix, prefix_end
+from objects_app.names import after_prefix, folder_of, prefix_end
 from objects_app.queries.rows import BucketRow
 
 _LOOKS = 2
@@ -27,7 +27,7 @@ def neighbours(*, bucket: BucketRow, key: str) -> Neighbours:
 
 
 def _nearest(bucket: BucketRow, key: str, order: str) -> str:
-    folder = key[: key.rfind("/") + 1]
+    folder = folder_of(key)
     latest = StoredObject.objects.filter(bucket_id=bucket.id, is_latest=True)
     within = latest.filter(key__gt=folder)
     if (end := prefix_end(folder)) is not None:

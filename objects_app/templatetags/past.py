@@ -64,11 +64,5 @@ def in_control(moment: datetime | None) -> str:
     return "" if moment is None else _local(moment)
 
 
-@register.filter
-def name_in(key: str, prefix: str) -> str:
-    """Return what a folder calls a key in it; its own key, a slash."""
-    return key.removeprefix(prefix) or "/"
-
-
 def _local(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"

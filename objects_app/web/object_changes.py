@@ -22,7 +22,7 @@ from objects_app.errors import (
     StoreError,
 )
 from objects_app.http.json_conditions import Conditions
-from objects_app.names import KEY_MAX_BYTES, check_key
+from objects_app.names import KEY_MAX_BYTES, check_key, folder_of
 from objects_app.services import objects, operations, versions
 from objects_app.web import refusals
 from objects_app.web.objects import place
@@ -88,7 +88,7 @@ def delete(request: HttpRequest, bucket: str) -> HttpResponse:
         messages.success(request, _("The version is deleted for good."))
         if versions.list_versions_of(bucket=row, key=key, limit=1).entries:
             return redirect(address("object", bucket, key=key))
-    return redirect(address("browser", bucket, prefix=key[: key.rfind("/") + 1]))
+    return redirect(address("browser", bucket, prefix=folder_of(key)))
 
 
 @require_POST

@@ -19,6 +19,7 @@ from objects_app.errors import (
     NoSuchKey,
 )
 from objects_app.http.paths import url_path
+from objects_app.names import folder_of
 from objects_app.services import descriptions, versions
 from objects_app.services.neighbours import neighbours
 from objects_app.web.browser import crumbs
@@ -69,7 +70,7 @@ def place(
 
     `this` names it in the query of any of these pages.
     """
-    folder = key[: key.rfind("/") + 1]
+    folder = folder_of(key)
     return {
         "area": "buckets",
         "bucket": bucket,
@@ -117,7 +118,7 @@ def _neighbours(principal: Principal, bucket: "BucketRow", key: str) -> dict[str
 
     Only if the folder may be listed: a right to this key is none to those beside it.
     """
-    folder = key[: key.rfind("/") + 1]
+    folder = folder_of(key)
     try:
         row = policy.bucket_for(principal, bucket.name, Action.LIST, prefix=folder)
     except (AccessDenied, CredentialsRequired, NoSuchBucket):

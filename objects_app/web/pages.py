@@ -35,7 +35,10 @@ def page(view: View) -> View:
         except CredentialsRequired:
             answer = _to_sign_in(request)
         except StoreError as error:
-            answer = refusals.refused(request, error)
+            if is_part(request):
+                answer = refusals.sentence(error)
+            else:
+                answer = refusals.refused(request, error)
         patch_cache_control(answer, no_store=True)
         patch_vary_headers(answer, ["Cookie", "HX-Request"])
         return answer
@@ -74,7 +77,6 @@ def context(request: HttpRequest) -> dict[str, Any]:
     return {
         "principal": getattr(request, "principal", None),
         "theme": theme if theme in THEMES else "",
-        "node_id": settings.NODE_ID,
     }
 
 

@@ -5,6 +5,7 @@ import math
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from objects_app import errors
 from objects_app.errors import LoginLocked, StoreError, TooManyLogins
@@ -58,11 +59,15 @@ STATUS: dict[int, tuple[type[StoreError], ...]] = {
 }
 
 
-def refused(request: HttpRequest, error: StoreError) -> HttpResponse:
-    """Return the page, or for a part of one the sentence, that says what to do."""
+def sentence(error: StoreError) -> HttpResponse:
+    """Return what says what to do, for a page that asked for a part of itself."""
     status = status_of(error)
-    if request.headers.get("HX-Request") == "true":
-        return HttpResponse(str(error), status=status, content_type="text/plain")
+    return HttpResponse(str(error), status=status, content_type="text/plain")
+
+
+def refused(request: HttpRequest, error: StoreError) -> HttpResponse:
+    """Return the page that says what to do."""
+    status = status_of(error)
     titles = {
         403: _("Not yours to see or change"),
         404: _("Not here"),
@@ -83,16 +88,22 @@ def status_of(error: StoreError) -> int:
 def no_login(request: HttpRequest, error: LoginLocked | TooManyLogins) -> HttpResponse:
     """Return 429 for a login that is locked, whoever's it is, 503 in a crowd."""
     if isinstance(error, TooManyLogins):
-        answer = _page(request, status=503, title="One moment", reason=str(error))
+        answer = _page(request, status=503, title=_("One moment"), reason=str(error))
         answer["Retry-After"] = str(_BUSY_SECONDS)
         return answer
     minutes = math.ceil(error.retry_after / 60)
     answer = _page(
         request,
         status=429,
-        title="Too many attempts",
-        reason="Signing in has failed too often for this account or from your address. "
-        f"Try again in {minutes} minute{'s' if minutes > 1 else ''}.",
+        title=_("Too many attempts"),
+        reason=ngettext(
+            "Signing in has failed too often for this account or from your address. "
+            "Try again in %(minutes)d minute.",
+            "Signing in has failed too often for this account or from your address. "
+            "Try again in %(minutes)d minutes.",
+            minutes,
+        )
+        % {"minutes": minutes},
     )
     answer["Retry-After"] = str(error.retry_after)
     return answer
@@ -103,9 +114,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _page(
         request,
         status=403,
-        title="That form is out of date",
-        reason="It was opened too long ago, before you signed in, or without cookies. "
-        "Go back, load the page again and send it once more.",
+        title=_("That form is out of date"),
+        reason=_(
+            "It was opened too long ago, before you signed in, or without cookies. "
+            "Go back, load the page again and send it once more."
+        ),
     )
 
 
@@ -113,7 +126,7 @@ def sign_on_failed(
     request: HttpRequest, error: StoreError, *, status: int
 ) -> HttpResponse:
     """Return 403 or 503 for a single sign-on that came to nothing."""
-    return _page(request, status=status, title="Not signed in", reason=str(error))
+    return _page(request, status=status, title=_("Not signed in"), reason=str(error))
 
 
 def _page(

@@ -13,6 +13,7 @@ from objects_app.access import policy
 from objects_app.access.principals import Principal, principal_of
 from objects_app.errors import CredentialsRequired, InvalidArgument, StoreError
 from objects_app.http.searches import search_of
+from objects_app.names import folder_of
 from objects_app.services import search as searches
 from objects_app.web.pages import address, is_part, page, sent
 from objects_app.web.posted import byte_count, moment
@@ -98,7 +99,7 @@ def _results(principal: Principal, form: Mapping[str, str]) -> dict[str, object]
 
 def _line(found: "Found") -> Line:
     bucket, key = found.entry.bucket, found.entry.key
-    folder = key.rpartition("/")[0] + "/" if "/" in key else ""
+    folder = folder_of(key)
     return Line(
         found,
         address("object", bucket, key=key),

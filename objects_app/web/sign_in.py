@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse_lazy
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from objects_app.access import logins
@@ -47,7 +48,7 @@ class PasswordForm(PasswordChangeForm):
         try:
             logins.check_password(self._request, self.user.get_username(), old)
         except InvalidCredentials as error:
-            raise ValidationError("This is not your present password.") from error
+            raise ValidationError(_("This is not your present password.")) from error
         return old
 
 
@@ -107,7 +108,7 @@ class Password(PasswordChangeView):
         """Save it, keep this session and no other, and say so."""
         answer = super().form_valid(form)
         logins.record_password_change(self.request)
-        messages.success(self.request, "Your password is changed.")
+        messages.success(self.request, _("Your password is changed."))
         return answer
 
 
