@@ -219,8 +219,8 @@ def test_the_file_ends_with_where_to_go_on(
 ) -> None:
     monkeypatch.setattr(activity, "EXPORT_ROWS", 2)
     first = write(key="0")
-    for key in "123":
-        write(key=key)
+    for seconds, key in enumerate("123"):  # SQLite's clock has milliseconds only
+        write(key=key, created_at=now() + timedelta(seconds=seconds))
     found = rows(chief)
     assert [row[6] for row in found[1:-1]] == ["3", "2"]
     told = found[-1][0]
