@@ -1,23 +1,14 @@
 /* Questions in a <dialog>, of which the page has the text. */
+import { pressed } from "../question.js";
+
 const MOST_NAMED = 8;
 
 /* Open a dialog; return its form's data and `choice`, the value of the button that was
    pressed, or null when it was closed without one. */
-export function ask(id) {
+export async function ask(id) {
   const dialog = document.getElementById(id);
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener(
-      "close",
-      () => {
-        const form = dialog.querySelector("form");
-        const answer = { choice: dialog.returnValue, ...Object.fromEntries(new FormData(form)) };
-        resolve(dialog.returnValue ? answer : null);
-      },
-      { once: true },
-    );
-  });
+  const choice = await pressed(dialog);
+  return choice ? { choice, ...Object.fromEntries(new FormData(dialog.querySelector("form"))) } : null;
 }
 
 export function part(id, name) {

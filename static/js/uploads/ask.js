@@ -1,8 +1,9 @@
 /* The dialog about a file that is there already. */
 import { size as sizeText } from "../browser/texts.js";
+import { pressed } from "../question.js";
 
 /* Ask about an item, the first of `count`. Return { choice, all }, null where all is called off. */
-export function ask(dialog, item, entry, count) {
+export async function ask(dialog, item, entry, count) {
   const part = (name) => dialog.querySelector(`[data-part=${name}]`);
   part("name").textContent = item.key.slice(item.prefix.length);
   part("there").textContent = sizeText(entry.size);
@@ -16,19 +17,8 @@ export function ask(dialog, item, entry, count) {
     ngettext("Do the same for %s other file that is there already", "Do the same for %s other files that are there already", others),
     [others.toLocaleString()],
   );
-  dialog.showModal();
-  return new Promise((resolve) => {
-    // Not by `close`: Chromium tells that later, when the next question may be open already.
-    const once = new AbortController();
-    const answer = (event, choice) => {
-      event.preventDefault();
-      once.abort();
-      dialog.close();
-      resolve(choice ? { choice, all: part("all").querySelector("input").checked } : null);
-    };
-    dialog.addEventListener("submit", (event) => answer(event, event.submitter.value), { signal: once.signal });
-    dialog.addEventListener("cancel", (event) => answer(event, ""), { signal: once.signal });
-  });
+  const choice = await pressed(dialog);
+  return choice ? { choice, all: part("all").querySelector("input").checked } : null;
 }
 
 function shown(moment) {
