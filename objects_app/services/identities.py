@@ -12,7 +12,9 @@ from django.db.models import QuerySet
 from objects_app.errors import StorageBusy
 from objects_app.models import OidcIdentity
 
-RESERVED = frozenset({"anonymous"})  # the journal's for callers without credentials
+# Names of no user: the journal's for callers without credentials, and what no address
+# can hold, since clients take it for a way up.
+RESERVED = frozenset({"anonymous", ".", ".."})
 
 _ATTEMPTS = 5
 

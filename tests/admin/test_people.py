@@ -39,7 +39,7 @@ def test_a_user_is_added(chief: Client) -> None:
     assert journal() == [("create_user", "dora")]
 
 
-@pytest.mark.parametrize("name", ["anonymous", "Anonymous", "ALICE"])
+@pytest.mark.parametrize("name", ["anonymous", "Anonymous", "ALICE", ".."])
 def test_a_name_that_means_somebody_else_is_refused(
     chief: Client, alice: User, name: str
 ) -> None:

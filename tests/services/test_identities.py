@@ -29,6 +29,8 @@ def test_subjects_of_two_issuers_are_two_users() -> None:
 @pytest.mark.django_db
 def test_nobody_is_called_what_the_journal_calls_strangers() -> None:
     assert sign_on(identity(name="anonymous")).user.username == "anonymous-2"
+    dots = identity(name="..", subject="dots")
+    assert sign_on(dots).user.username == "..-2"
 
 
 @pytest.mark.django_db
