@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.urls import path
-from django.views.decorators.cache import never_cache
 
 from objects_app.web import (
     account,
@@ -28,6 +27,7 @@ from objects_app.web import (
     uploads_form,
     users,
 )
+from objects_app.web.pages import page
 
 urlpatterns = [
     path("ui/", buckets.home, name="home"),
@@ -110,7 +110,7 @@ urlpatterns = [
     path("ui/texts.js", catalog.texts, name="javascript_catalog"),
     path("ui/login/", sign_in.SignIn.as_view(), name="login"),
     path("ui/logout/", sign_in.SignOut.as_view(), name="logout"),
-    path("ui/password/", never_cache(sign_in.Password.as_view()), name="password"),
+    path("ui/password/", page(sign_in.Password.as_view()), name="password"),
     path("ui/oidc/", single_sign_on.begin, name="oidc"),
     path("ui/oidc/callback", single_sign_on.callback, name="oidc_callback"),
     # Before the admin's own, whose names lead here too.

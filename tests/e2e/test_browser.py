@@ -50,6 +50,7 @@ def test_a_person_signs_in_and_out_by_password(page: Page, server: Server) -> No
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     assert page.url == f"{server.url}/ui/password/"
+    page.get_by_title("Signed in as chief").click()
     page.get_by_role("button", name="Sign out").click()
     assert page.url == f"{server.url}/ui/"
     assert page.get_by_role("link", name="Sign in").count() == 1
@@ -57,7 +58,7 @@ def test_a_person_signs_in_and_out_by_password(page: Page, server: Server) -> No
 
 def test_a_person_signs_in_at_the_provider(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/ui/login/?next=/ui/password/")
-    page.get_by_role("link", name="Use single sign-on").click()
+    page.get_by_role("button", name="Use single sign-on").click()
     page.locator("input[name=sub]").fill("u-1")
     page.get_by_role("button", name="Authorize").click()
     page.wait_for_url(f"{server.url}/ui/password/")
