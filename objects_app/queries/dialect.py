@@ -61,7 +61,8 @@ class Dialect(Protocol):
 
     def lock_keys(self, keys: Iterable[tuple[int, str]]) -> None:
         """Wait for, and keep off, other transactions of the engine that touch any of
-        these keys (bucket id and key), until the one that is open ends."""
+        these keys (bucket id and key), until the one that is open ends. Raises Again
+        where that one must end, as who it waits for waits for it."""
 
     def mark(self, marks: Sequence[Mark]) -> tuple[Mark, ...]:
         """Hold blobs against the sweep until the transaction that is open ends.

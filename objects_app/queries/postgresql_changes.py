@@ -18,7 +18,8 @@ from objects_app.queries.statements import Flavour
 # one before the first inserts, then wait at the other (bucket, key, version_id) and be
 # refused there (unique_violation), or each waits for the other (deadlock_detected):
 # nothing was written, and the next try finds the first one's row.
-RUN_AGAIN = {"23505", "40P01"}
+_DEADLOCK = "40P01"
+RUN_AGAIN = {"23505", _DEADLOCK}
 _BUCKET_IS_GONE = "23503"  # or a blob: whoever tries again sees which
 
 # One lock a key would run the server out of lock memory at 10,000 keys.
@@ -38,7 +39,12 @@ def lock_keys(keys: Iterable[tuple[int, str]]) -> None:
     numbers = {
         zlib.crc32(f"{bucket_id}/{key}".encode()) % _LOCKS for bucket_id, key in keys
     }
-    run.rows(_LOCK_KEYS, [_LOCK_SPACE, sorted(numbers)])
+    try:
+        run.rows(_LOCK_KEYS, [_LOCK_SPACE, sorted(numbers)])
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", None) == _DEADLOCK:
+            raise Again from error
+        raise
 
 
 _engine = Engine(

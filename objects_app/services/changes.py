@@ -21,6 +21,7 @@ from objects_app.queries.changes import (
     Rewrite,
     Source,
 )
+from objects_app.queries.plans import Again
 from objects_app.queries.rows import (
     ANYTHING,
     Actor,
@@ -65,10 +66,13 @@ def commit(
     seen: dict[int, Mark] = {}
     locked_first: list[tuple[int, str]] = []
     for attempt in range(_ATTEMPTS):
-        with _locked(locked_first):
-            changes, marks = prepare()
-            held = list(({mark.id: mark for mark in marks} | seen).values())
-            done = sql.apply(changes=changes, marks=held, by=by, first=first)
+        try:
+            with _locked(locked_first):
+                changes, marks = prepare()
+                held = list(({mark.id: mark for mark in marks} | seen).values())
+                done = sql.apply(changes=changes, marks=held, by=by, first=first)
+        except Again:
+            done = None
         if done is None:
             metrics.LOST_RACES.labels("changes").inc()
             seen = {}
@@ -142,7 +146,8 @@ def _locked(keys: Sequence[tuple[int, str]]) -> Iterator[None]:
 
     Two that move one key away while it is made again would else wait for each other
     only after they have read, and the second has read what is gone. Who writes the key
-    alone waits for nobody, and may still be faster on PostgreSQL.
+    alone waits for nobody, and may still be faster on PostgreSQL. Keys that the change
+    takes besides may come out of order: of two who wait for each other one gives way.
     """
     if not keys:
         yield

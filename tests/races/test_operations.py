@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from objects_app.errors import (
     BatchRefused,
@@ -14,8 +15,9 @@ from objects_app.errors import (
     PreconditionFailed,
 )
 from objects_app.models import Job, StoredObject
-from objects_app.queries import reads, sources
+from objects_app.queries import reads, sources, sql
 from objects_app.queries.changes import Rewrite
+from objects_app.queries.plans import Again
 from objects_app.queries.rows import Span
 from objects_app.services import jobs, operations, prefixes
 from objects_app.services.operations import (
@@ -29,7 +31,7 @@ from objects_app.services.operations import (
 )
 from objects_app.services.prefixes import Work
 from tests.races.soak_world import BY, CREATE_ONLY, World
-from tests.races.threads import race
+from tests.races.threads import race, wait_until_somebody_waits_for_a_lock
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -266,3 +268,32 @@ def test_two_workers_and_a_cancel_leave_a_job_that_says_what_was_done(
 
 def _described(store: World, key: str, by: str) -> Describe:
     return Describe(Target(store.bucket, key), Rewrite(metadata={"by": by}))
+
+
+@pytest.mark.postgresql_only
+def test_who_must_give_way_over_keys_is_told_to_look_again() -> None:
+    """Each waits for a key that the other holds: PostgreSQL ends one of the two."""
+    first, second = (1, "a"), (1, "b")
+    one_holds, other_holds = threading.Event(), threading.Event()
+
+    def hold(mine: tuple[int, str], told: threading.Event) -> None:
+        sql.lock_keys([mine])
+        told.set()
+
+    def one() -> str:
+        with transaction.atomic():
+            hold(first, one_holds)
+            assert other_holds.wait(10)
+            sql.lock_keys([second])
+        return "done"
+
+    def other() -> str:
+        with transaction.atomic():
+            hold(second, other_holds)
+            assert one_holds.wait(10)
+            wait_until_somebody_waits_for_a_lock()
+            sql.lock_keys([first])
+        return "done"
+
+    results = race(one, other)
+    assert sorted(map(type, results), key=str) == sorted([str, Again], key=str)
