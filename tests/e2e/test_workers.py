@@ -1,8 +1,10 @@
 """Workers of several nodes: one leads, and another one when it is gone."""
 
 import contextlib
+import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.postgresql import own_postgresql
-from tests.servers.store import Server, store, store_on
+from tests.servers.store import SQLITE, Server, store, store_on
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
@@ -57,6 +59,24 @@ def wait_for(condition: Callable[[], bool]) -> float:
 
 
 @contextlib.contextmanager
+def nobody_writes(server: Server) -> Iterator[None]:
+    """Keep SQLite's one lock from all: whoever is stopped with it keeps it for ever."""
+    if server.database_url:
+        yield
+        return
+    file = server.data_dir / SQLITE
+    with contextlib.closing(sqlite3.connect(file, timeout=SECONDS)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Return when it has stopped."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+
+
+@contextlib.contextmanager
 def two_workers(server: Server, folder: Path) -> Iterator[tuple[Worker, Worker]]:
     """Yield the leader and the one that stands by."""
     workers = [Worker(server, folder, name) for name in ("node-a", "node-b")]
@@ -93,7 +113,8 @@ def test_a_leader_that_hangs_is_replaced_and_stands_by_when_it_goes_on(
     tmp_path: Path,
 ) -> None:
     with store(tmp_path) as server, two_workers(server, tmp_path) as (first, second):
-        first.process.send_signal(signal.SIGSTOP)
+        with nobody_writes(server):
+            stop(first.process)
         wait_for(lambda: second.terms == 1)
         first.process.send_signal(signal.SIGCONT)
         wait_for(lambda: "lost the lease" in first.output)
