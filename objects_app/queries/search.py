@@ -29,8 +29,8 @@ SortKey = Literal["key", "created_at", "size"]
 
 _LIVE = "{0}.is_latest AND NOT {0}.is_delete_marker"
 _COLUMNS = f"o.key, {reads.listed('o')}, o.metadata, o.tags"
-# What things cost, in keys looked through: another statement, and a look at a row.
-_KEYS_FOR_A_REACH = 1_000
+# What things cost, in keys looked through: another part of an index, and a row.
+_KEYS_FOR_A_REACH = 50
 _KEYS_FOR_A_ROW = 16
 # What would fetch all that match before the first, or all that do not along with them.
 _NOT_IN_ORDER = (
@@ -113,41 +113,51 @@ def look_through(search: Search, *, most: int) -> list[Found] | None:
     None: there are more than `most` keys, and it takes them to tell. A condition on
     more than the key makes each as dear as several. SQLite looks through all.
     """
-    page = _Page(search)
-    by_key = search.order.by == "key"
-    left = most // _KEYS_FOR_A_ROW if page.asked.of_row else most
-    for reach in search.reaches:
-        keys, values = _by_key(reach, search.order)
-        if not syntax.LOOKS_THROUGH_ALL:
-            keys += " LIMIT %(most)s"
-            values["most"] = left
-        if by_key:
-            page.add(reach, keys, values, value="w.key")
-            if page.is_complete:
-                break
-        if not syntax.LOOKS_THROUGH_ALL:
-            [seen] = run.one(f"SELECT count(*) FROM ({keys}) keys", values)
-            left -= max(seen, _KEYS_FOR_A_REACH)
-            if left <= 0:
-                return None
-        if not by_key:
-            page.add(reach, keys, values, value=f"o.{search.order.by}")
-    return page.found
+    if syntax.LOOKS_THROUGH_ALL:
+        return _in_all(search)
+    asked = conditions(search.wanted, "w.key")
+    if asked.of_row:
+        most //= _KEYS_FOR_A_ROW
+    looked = search._replace(reaches=search.reaches[: most // _KEYS_FOR_A_REACH + 1])
+    by_key = looked.order.by_all("k.key")
+    reaches, _ = _reaches(looked)
+    first, values = _first(
+        looked,
+        "(SELECT o.id, o.bucket_id, o.key, o.size, o.created_at FROM keys w"
+        " JOIN stored_object o ON o.bucket_id = w.bucket_id AND o.key = w.key"
+        f" WHERE {' AND '.join([*asked.of_key, *asked.of_row, _LIVE.format('o')])})",
+        asked.values,
+    )
+    rows = run.rows(
+        "WITH keys AS MATERIALIZED (SELECT k.bucket_id, k.key"
+        f" FROM {reaches} CROSS JOIN LATERAL (SELECT k.bucket_id, k.key"
+        " FROM stored_object k WHERE k.bucket_id = reach.bucket_id AND k.is_latest"
+        " AND k.key >= reach.start AND k.key < reach.until"
+        f" ORDER BY {by_key} LIMIT %(most)s) k ORDER BY reach.n, {by_key}"
+        " LIMIT %(most)s) SELECT (SELECT count(*) FROM keys), found.*"
+        f" FROM (VALUES (1)) one LEFT JOIN ({first}) found ON true",
+        {**values, "most": most},
+    )
+    found = [_found(bucket, row) for _, bucket, *row in rows if bucket is not None]
+    found.sort(key=search.order.place, reverse=search.order.descending)
+    is_all = rows[0][0] < most and len(looked.reaches) == len(search.reaches)
+    is_full = search.order.by == "key" and len(found) == search.limit
+    return found if is_all or is_full else None
 
 
 def walk(search: Search) -> Iterator[list[Found]]:
     """Yield the same, and less of it before: once for each reach. PostgreSQL only."""
     page = _Page(search)
-    with search_postgresql.without(*_NOT_IN_ORDER):
-        for reach in search.reaches:
-            if search.order.by == "key":
-                keys, values = _by_key(reach, search.order)
-            else:
-                keys, values = page.in_order(reach)
-            page.add(reach, keys, values, value="w.value")
-            yield page.found
-            if page.is_complete:
-                return
+    search_postgresql.avoid(*_NOT_IN_ORDER)
+    for reach in search.reaches:
+        if search.order.by == "key":
+            keys, values = _by_key(reach, search.order)
+        else:
+            keys, values = page.in_order(reach)
+        page.add(reach, keys, values, value="w.value")
+        yield page.found
+        if page.is_complete:
+            return
 
 
 def by_index(search: Search) -> list[Found]:
@@ -165,8 +175,8 @@ def by_index(search: Search) -> list[Found]:
         "(SELECT o.id, o.bucket_id, o.key, o.size, o.created_at FROM stored_object o"
         f" WHERE {where} OFFSET 0)"
     )
-    with search_postgresql.without("enable_seqscan"):
-        return _sorted(search, matching, values)
+    search_postgresql.avoid("enable_seqscan")
+    return _sorted(search, matching, values)
 
 
 def sort_out(search: Search) -> list[Found]:
@@ -183,7 +193,15 @@ def _matching(wanted: Wanted) -> tuple[str, dict[str, Any]]:
 
 def _sorted(search: Search, matching: str, values: dict[str, Any]) -> list[Found]:
     """Return the first of the rows that are within the reaches."""
-    _, reaches, order, after, limit = search
+    rows = run.rows(*_first(search, matching, values))
+    return [_found(bucket, row) for bucket, *row in rows]
+
+
+def _first(
+    search: Search, matching: str, values: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """Return the statement for those, and all parameters."""
+    order, after = search.order, search.after
     value = f"o.{order.by}"
     names = {"value": value, "bucket": search_postgresql.BUCKET, "key": "o.key"}
     columns = list(names)[1:] if order.by == "key" else list(names)
@@ -193,21 +211,35 @@ def _sorted(search: Search, matching: str, values: dict[str, Any]) -> list[Found
         right = ", ".join(f"%(at_{column})s" for column in columns)
         behind = f"({left}) {'<' if order.descending else '>'} ({right})"
         values = values | _place("at", after)
-    table, values_of_reaches = search_postgresql.reaches(
-        [(r.bucket_id, r.bucket, r.span.after, _end(r.span)) for r in reaches]
-    )
+    table, values_of_reaches = _reaches(search)
     # OFFSET 0: else the order of an index would be followed until a page is full.
-    rows = run.rows(
+    statement = (
         f"SELECT first.bucket, {_COLUMNS} FROM (SELECT * FROM (SELECT o.id,"
         f" {', '.join(f'{names[c]} AS {c}' for c in columns)} FROM {table}"
         f" JOIN {matching} o ON o.bucket_id = reach.bucket_id AND o.key >= reach.start"
         f" AND o.key < reach.until WHERE {behind} OFFSET 0) found"
         f" ORDER BY {order.by_all(*columns)} LIMIT %(limit)s) first"
         " JOIN stored_object o ON o.id = first.id"
-        f" ORDER BY {order.by_all(*(f'first.{column}' for column in columns))}",
-        {**values, **values_of_reaches, "limit": limit},
+        f" ORDER BY {order.by_all(*(f'first.{column}' for column in columns))}"
     )
-    return [_found(row[0], row[1:]) for row in rows]
+    return statement, {**values, **values_of_reaches, "limit": search.limit}
+
+
+def _reaches(search: Search) -> tuple[str, dict[str, Any]]:
+    return search_postgresql.reaches(
+        [(r.bucket_id, r.bucket, r.span.after, _end(r.span)) for r in search.reaches]
+    )
+
+
+def _in_all(search: Search) -> list[Found]:
+    """Return what is found in one reach after another. SQLite only."""
+    page = _Page(search)
+    value = "w.key" if search.order.by == "key" else f"o.{search.order.by}"
+    for reach in search.reaches:
+        page.add(reach, *_by_key(reach, search.order), value=value)
+        if page.is_complete:
+            break
+    return page.found
 
 
 class _Page:

@@ -1,7 +1,7 @@
 """How PostgreSQL says what a search needs, and the indexes that make it quick."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
@@ -19,16 +19,17 @@ TYPE = 'lower(o.content_type COLLATE "C")'
 
 BUCKET = 'reach.bucket COLLATE "C"'
 
-# One constant bucket, or many, as a table that a hash join can use.
+# One constant bucket, or many in their order, as a table that a hash join can use. In
+# binary: as text, each of thousands would be looked through for what to escape.
 _ONE_REACH = (
     "(SELECT %(bucket_id)s::bigint AS bucket_id, %(bucket)s::text AS bucket,"
-    " %(start)s::text AS start, %(until)s::text AS until) AS reach"
+    " %(start)s::text AS start, %(until)s::text AS until, 1::bigint AS n) AS reach"
 )
 _MANY_REACHES = (
-    "unnest(%(bucket_id)s::bigint[], %(bucket)s::text[], %(start)s::text[],"
-    " %(until)s::text[]) AS reach(bucket_id, bucket, start, until)"
+    "unnest(%(bucket_id)b::bigint[], %(bucket)b::text[], %(start)b::text[],"
+    " %(until)b::text[]) WITH ORDINALITY AS reach(bucket_id, bucket, start, until, n)"
 )
-_AT_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_AT_ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
 _REACH = ("bucket_id", "bucket", "start", "until")
 
 
@@ -84,7 +85,7 @@ def moment(when: datetime) -> datetime:
 def reaches(rows: Sequence[tuple[int, str, str, str]]) -> tuple[str, dict[str, Any]]:
     """Return parts of buckets, from a key until another, as a table `reach`.
 
-    Beside it, its parameters.
+    Its `n` is their order. Beside it, its parameters.
     """
     if len(rows) == 1:
         return _ONE_REACH, dict(zip(_REACH, rows[0], strict=True))
@@ -98,16 +99,14 @@ def expected_rows(statement: str, parameters: Mapping[str, Any]) -> int:
     return int(plan[0]["Plan"]["Plan Rows"])
 
 
-@contextmanager
-def without(*settings: str) -> Iterator[None]:
-    """Let the planner do without some ways, such as `enable_sort`, if there are others.
+def avoid(*settings: str) -> None:
+    """Let the planner avoid some ways, such as `enable_sort`, if there are others.
 
-    In a transaction. Its costs are of a disk where all is far from the rest, and the
-    beginning of a table is enough for it.
+    As long as the transaction. Its costs are of a disk where all is far from the rest,
+    and the beginning of a table is enough for it.
     """
-    _switch(settings, "off")
-    yield
-    _switch(settings, "on")
+    off = (f"set_config('{name}', 'off', true)" for name in settings)
+    run.one(f"SELECT {', '.join(off)}")
 
 
 @contextmanager
@@ -122,24 +121,16 @@ def limited(seconds: float) -> Iterator[None]:
     try:
         outermost = not connection.in_atomic_block
         with transaction.atomic():
-            if outermost:
-                run.changed(_AT_ONE_MOMENT)
-            run.one(
-                "SELECT set_config('statement_timeout', %(milliseconds)s, true),"
-                " set_config('plan_cache_mode', 'force_custom_plan', true),"
-                " set_config('jit', 'off', true)",
-                {"milliseconds": str(int(seconds * 1000))},
+            run.changed(
+                f"{_AT_ONE_MOMENT if outermost else ''}"
+                f"SET LOCAL statement_timeout = {seconds * 1000:.0f};"
+                " SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off"
             )
             yield
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             raise TimeoutError from error
         raise
-
-
-def _switch(settings: Iterable[str], value: str) -> None:
-    switched = (f"set_config('{name}', %(value)s, true)" for name in settings)
-    run.one(f"SELECT {', '.join(switched)}", {"value": value})
 
 
 @cache

@@ -45,7 +45,7 @@ def reach_of_caller(*, readable: Scope, prefix: str, bucket: str = "") -> list[R
             return []
         readable = readable._replace(only_bucket=bucket)
     parts = [(row.id, row.name, "") for row in reads.buckets(scope=readable)]
-    if readable.user_id is not None:
+    if readable.user_id is not None and not readable.everything:
         parts += reads.granted_prefixes(scope=readable)
     within = _both(prefix, readable.only_prefix)
     if within is None:
