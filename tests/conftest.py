@@ -54,10 +54,17 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Leave out the tests that are only for another database or backend."""
+    """Leave out the tests that are only for another database or backend.
+
+    Mark `once` those that ask for neither.
+    """
+    for item in items:
+        if not (_ASKING & _asked_for(item)):
+            item.add_marker("once")
     on_postgresql = "postgresql" in settings.DATABASES["default"]["ENGINE"]
     others = {"sqlite_only" if on_postgresql else "postgresql_only"}
     if settings.S3_BUCKET_NAME:
@@ -65,6 +72,19 @@ def pytest_collection_modifyitems(
     left_out = [item for item in items if any(map(item.get_closest_marker, others))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+_ASKING = {
+    *("db", "transactional_db", "django_db"),  # the database
+    *("data_dir", "s3_server"),  # the place for bytes
+    *("e2e", "race", "tooling"),  # these say so themselves
+}
+
+
+def _asked_for(item: pytest.Item) -> set[str]:
+    """The names of its fixtures and markers."""
+    fixtures: list[str] = getattr(item, "fixturenames", [])
+    return {*fixtures, *(marker.name for marker in item.iter_markers())}
 
 
 @pytest.fixture(scope="session")

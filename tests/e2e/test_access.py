@@ -11,7 +11,7 @@ import pytest
 
 from tests.servers.store import Server, store
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.once]
 
 CACHE_SECONDS = 1
 PATIENCE_SECONDS = 15.0

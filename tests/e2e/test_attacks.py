@@ -4,7 +4,6 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,9 +17,9 @@ from tests.e2e.attacked import (
 )
 from tests.e2e.test_wire import code
 from tests.e2e.wire import Heard, Wire
-from tests.servers.store import Server, store
+from tests.servers.store import Server
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.once]
 
 SMUGGLED = f"DELETE {PRECIOUS} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
@@ -351,18 +350,3 @@ def test_malformed_headers_of_a_trusted_proxy_are_ignored(
     server: Server, header: str
 ) -> None:
     assert redirected(server, "127.0.0.2", header).status == 200
-
-
-def test_on_the_machine_itself_a_forwarded_request_is_a_strangers(
-    tmp_path: Path,
-) -> None:
-    """Local mode writes for whoever sits here, not for whoever a proxy lets in."""
-    hosts = "127.0.0.1,localhost,store.example.com"
-    with store(tmp_path, TRUSTED_PROXIES="127.0.0.1", ALLOWED_HOSTS=hosts) as server:
-        if server.database_url or server.storage == "s3":
-            pytest.skip("local mode is SQLite's and files'")
-        with Wire(server.port) as wire:
-            assert wire.ask("PUT", PRECIOUS, body=b"x").hear().status == 201
-            for header in FORGED[:5]:
-                heard = wire.ask("PUT", PRECIOUS, header, body=b"y").hear()
-                assert heard.status == 401

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 from tests.servers.issuer import Provider
 from tests.servers.store import Server, store_with_administrator
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.once]
 
 PASSWORD = "correct-horse-battery"
 

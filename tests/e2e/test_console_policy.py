@@ -13,7 +13,7 @@ from tests.servers.store import Server, store
 PASSWORD = "correct-horse-battery"
 OBJECTS = "/buckets/policy/objects"
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.once]
 
 
 @pytest.fixture(scope="module")

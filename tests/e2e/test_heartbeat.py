@@ -77,6 +77,7 @@ def test_a_node_of_two_processes_is_one_row_until_it_falls_silent(
         assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.once
 def test_a_process_that_is_replaced_does_not_restart_the_node(tmp_path: Path) -> None:
     with store(tmp_path, HEARTBEAT_SECONDS="0.2") as server:
         wait_for(lambda: node_line(server))

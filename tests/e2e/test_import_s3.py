@@ -13,7 +13,7 @@ import pytest
 
 from tests.servers.store import ROOT, Server, store
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.once]
 
 MIB = 1024 * 1024
 PART = os.urandom(16 * MIB)

@@ -167,6 +167,7 @@ def test_sigterm_lets_requests_in_flight_finish(tmp_path: Path) -> None:
             assert wire.ask("GET", f"{OBJECTS}/a").hear().body == body
 
 
+@pytest.mark.once
 def test_idle_connections_do_not_delay_the_end(tmp_path: Path) -> None:
     with (
         store(tmp_path) as server,
@@ -182,6 +183,7 @@ def test_idle_connections_do_not_delay_the_end(tmp_path: Path) -> None:
         assert silent.closed()
 
 
+@pytest.mark.once
 @pytest.mark.alone
 def test_a_client_that_stalls_cannot_hold_the_end_beyond_the_grace(
     tmp_path: Path,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.servers.store import store
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.once]
 
 QUOTA = 25
 REQUESTS = 100

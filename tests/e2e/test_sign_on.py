@@ -10,7 +10,7 @@ import requests
 from tests.servers.issuer import Provider
 from tests.servers.store import Server, store_with_administrator
 
-pytestmark = [pytest.mark.e2e]
+pytestmark = [pytest.mark.e2e, pytest.mark.once]
 
 PASSWORD = "correct-horse-battery"
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')

@@ -49,6 +49,7 @@ def _waits_for_as_many_as_it_may(server: Server) -> bool:
         return {wire.say(b"x").hear().status for wire in wires} <= {200, 201}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "framing",
     ["Content-Length: 9", "Content-Length: 1000000", "Transfer-Encoding: chunked"],
@@ -74,6 +75,7 @@ def test_thirty_stalled_uploads_do_not_stop_the_thirty_first_request(
     assert_untouched(rested)
 
 
+@pytest.mark.once
 def test_small_bodies_that_have_arrived_are_taken_while_others_stall(
     rested: Server,
 ) -> None:
@@ -89,6 +91,7 @@ def test_small_bodies_that_have_arrived_are_taken_while_others_stall(
                 assert heard.status in {200, 201}
 
 
+@pytest.mark.once
 def test_whoever_asks_before_sending_is_turned_away_without_sending(
     rested: Server,
 ) -> None:
@@ -105,6 +108,7 @@ def test_whoever_asks_before_sending_is_turned_away_without_sending(
         assert (heard.status, code(heard)) == (503, "too_many_uploads")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("chunked", [False, True])
 def test_an_upload_that_drips_is_cut_off(rested: Server, chunked: bool) -> None:
     """Never silent for long, it would hold its thread for days."""
@@ -131,6 +135,7 @@ def test_an_upload_that_drips_is_cut_off(rested: Server, chunked: bool) -> None:
     assert_untouched(rested)
 
 
+@pytest.mark.once
 def test_a_slow_upload_above_the_least_rate_is_stored(rested: Server) -> None:
     with Wire(rested.port) as wire:
         wire.ask("PUT", f"{OBJECTS}/steady", "Content-Length: 60000")
@@ -140,6 +145,7 @@ def test_a_slow_upload_above_the_least_rate_is_stored(rested: Server) -> None:
         assert wire.hear().status == 201
 
 
+@pytest.mark.once
 def test_refused_uploads_that_stall_keep_nobody_out(rested: Server) -> None:
     """Their refusal is sent at once, and nobody waits for a body nobody wants."""
     with contextlib.ExitStack() as stack:
@@ -151,6 +157,7 @@ def test_refused_uploads_that_stall_keep_nobody_out(rested: Server) -> None:
         assert seconds_for_an_answer(rested) < 2
 
 
+@pytest.mark.once
 def test_forms_that_stall_keep_nobody_out(rested: Server) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(30):

@@ -114,6 +114,7 @@ def test_the_connection_ends_in_good_order(wire: Wire) -> None:
     assert wire.closed()
 
 
+@pytest.mark.once
 def test_older_versions_than_1_2_are_refused(server: Server) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -127,6 +128,7 @@ def test_older_versions_than_1_2_are_refused(server: Server) -> None:
         Wire(server.port, tls=context)
 
 
+@pytest.mark.once
 def test_version_1_2_is_taken(server: Server, certificate: Certificate) -> None:
     context = certificate.trusting()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -135,6 +137,7 @@ def test_version_1_2_is_taken(server: Server, certificate: Certificate) -> None:
         assert wire.ask("GET", "/healthz").hear().status == 200
 
 
+@pytest.mark.once
 def test_plain_http_is_told_so_at_once(server: Server) -> None:
     with Wire(server.port, seconds=5) as wire:
         heard = wire.ask("GET", "/healthz").hear()
@@ -143,6 +146,7 @@ def test_plain_http_is_told_so_at_once(server: Server) -> None:
         assert wire.closed()
 
 
+@pytest.mark.once
 @pytest.mark.alone
 @pytest.mark.parametrize(
     "said", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00", b"\x00" * 40, b"SSH-2.0"]
@@ -157,6 +161,7 @@ def test_thirty_handshakes_that_do_not_go_on_keep_nobody_out(
         assert ask_in_time(server, certificate) < 2
 
 
+@pytest.mark.once
 def test_a_handshake_that_does_not_go_on_is_given_up(server: Server) -> None:
     with Wire(server.port) as wire:
         wire.say(b"\x16\x03\x01\x02\x00\x01\x00")
@@ -168,6 +173,7 @@ def test_a_handshake_that_does_not_go_on_is_given_up(server: Server) -> None:
         assert SECONDS - 0.5 < time.monotonic() - started < 10
 
 
+@pytest.mark.once
 @pytest.mark.alone
 def test_stalled_bodies_keep_two_threads_free_over_tls_too(
     server: Server, certificate: Certificate
@@ -181,6 +187,7 @@ def test_stalled_bodies_keep_two_threads_free_over_tls_too(
         assert ask_in_time(server, certificate) < 2
 
 
+@pytest.mark.once
 def test_a_silent_body_is_given_up(wire: Wire) -> None:
     started = time.monotonic()
     wire.ask("PUT", f"{OBJECTS}/silent", f"Content-Length: {MIB}").say(b"some")
@@ -214,6 +221,7 @@ def test_a_client_that_vanishes_in_mid_download_leaves_no_trace(
     assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.once
 def test_a_renewed_certificate_is_read_on_sighup(tmp_path: Path) -> None:
     first = make_certificate(tmp_path)
     (tmp_path / "store").mkdir()
@@ -234,6 +242,7 @@ def _serves(server: Server, certificate: Certificate) -> bool:
         return False
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -262,6 +271,7 @@ def test_files_that_cannot_be_used_are_one_sentence_at_the_start(
     assert said.startswith(f"objectstore: {sentence}")
 
 
+@pytest.mark.once
 def test_another_keys_certificate_is_refused(
     tmp_path: Path, certificate: Certificate
 ) -> None:

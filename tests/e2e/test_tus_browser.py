@@ -18,7 +18,7 @@ from tests.e2e.store import ROOT
 from tests.servers.cutting import cutting_proxy
 from tests.servers.store import Server, store_with_administrator
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.once]
 
 MIB = 1024 * 1024
 SIZE = 40 * MIB

@@ -111,6 +111,7 @@ def test_a_client_that_vanishes_in_mid_upload_leaves_nothing(server: Server) -> 
     assert_not_there(server, "vanished")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     "framing", [f"Content-Length: {3 * MIB}", "Transfer-Encoding: chunked"]
 )
@@ -129,6 +130,7 @@ def test_a_body_that_stalls_is_408_and_stores_nothing(
     assert spools(server) == []
 
 
+@pytest.mark.once
 def test_of_stalled_bodies_two_threads_are_kept_free(server: Server) -> None:
     wires = [Wire(server.port) for _ in range(THREADS)]
     for wire in wires:
@@ -146,6 +148,7 @@ def test_of_stalled_bodies_two_threads_are_kept_free(server: Server) -> None:
         wire.__exit__(None, None, None)
 
 
+@pytest.mark.once
 def test_unfinished_heads_keep_no_thread_and_are_dropped(server: Server) -> None:
     wires = [Wire(server.port) for _ in range(THREADS)]
     for wire in wires:

@@ -65,6 +65,7 @@ def test_a_download_by_sendfile_leaves_its_connection_as_it_was(wire: Wire) -> N
         assert wire.ask("HEAD", path).hear(to="HEAD").status == 200
 
 
+@pytest.mark.once
 def test_a_connection_kept_too_long_is_closed(tmp_path: Path) -> None:
     with (
         store(tmp_path, GUNICORN_CMD_ARGS="--keep-alive 1") as server,
@@ -122,6 +123,7 @@ def test_clients_that_keep_their_end_open_keep_nobody_out(server: Server) -> Non
         assert time.monotonic() - started < 1  # gthread would linger 2 s for each
 
 
+@pytest.mark.once
 def test_storage_that_breaks_off_ends_that_answer_and_not_the_worker(
     tmp_path: Path, s3_server: dict[str, str]
 ) -> None:
