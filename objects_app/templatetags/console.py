@@ -139,12 +139,10 @@ def moment(when: datetime | None, form: str = "") -> SafeString | str:
     if when is None:
         return ""
     utc = when.astimezone(UTC)
-    return format_html(
-        '<time datetime="{}"{}>{}</time>',
-        utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        SafeString(" data-ago") if form == "ago" else "",
-        f"{utc:%Y-%m-%d %H:%M} UTC",
-    )
+    exact = utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    ago = " data-ago" if form == "ago" else ""
+    shown = f"{utc:%Y-%m-%d %H:%M} UTC"
+    return SafeString(f'<time datetime="{exact}"{ago}>{shown}</time>')
 
 
 @register.filter

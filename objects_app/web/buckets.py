@@ -25,7 +25,7 @@ from objects_app.web.refusals import status_of
 if TYPE_CHECKING:
     from objects_app.queries.bucket_pages import ListedBucket
 
-_PAGE = 100
+_PAGE = 50
 _YEAR = 365 * 86400
 _DISMISSED = "first-steps"
 

@@ -45,7 +45,7 @@ def test_a_bucket_shows_what_is_in_it_whose_it_is_and_who_may_read(
     store.put("a", b"x" * 2048, bucket=row)
     Bucket.objects.update(visibility="public-list", versioning="enabled")
     shown = page(client)
-    for part in ("1 object, 2.0 KiB", "Public bucket", "Versions", "<td", "olga"):
+    for part in (">1<", "2.0 KiB", "Public bucket", "Versions", "<td", "olga"):
         assert part in shown
 
 
@@ -85,18 +85,18 @@ def test_the_page_takes_six_statements(
     assert "hers/in/" in shown
 
 
-def test_a_hundred_buckets_are_a_page_and_more_come_by_themselves(
+def test_fifty_buckets_are_a_page_and_more_come_by_themselves(
     client: Client, olga: User
 ) -> None:
     Bucket.objects.bulk_create(
-        Bucket(name=f"bucket-{number:03}", owner=olga) for number in range(101)
+        Bucket(name=f"bucket-{number:03}", owner=olga) for number in range(51)
     )
     first = page(client, "/ui/?name=bucket")
-    assert "bucket-099" in first
-    assert "bucket-100" not in first
+    assert "bucket-049" in first
+    assert "bucket-050" not in first
     [more] = re.findall(r'hx-get="(/ui/\?name=bucket[^"]*)"', first)
     rest = page(client, more.replace("&amp;", "&"), **PART)
-    assert "bucket-100" in rest
+    assert "bucket-050" in rest
     assert "<html" not in rest
     assert "hx-get" not in rest
 
