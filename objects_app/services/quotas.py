@@ -44,10 +44,7 @@ def change_allowance(
     None is any amount. What is there stays. Raises InvalidArgument for a limit that no
     column can hold.
     """
-    for name, limit in changes.items():
-        most = _MOST_BUCKETS if name == "buckets" else _MOST
-        if limit is not None and not 0 <= limit <= most:
-            raise InvalidArgument(f"{name} is from 0 to {most}, or none at all.")
+    require_limits(changes)
     with transaction.atomic():
         Allowance.objects.update_or_create(user_id=user_id, defaults=changes)
         audit.record(
@@ -56,6 +53,14 @@ def change_allowance(
             detail=f"user {user_id}: "
             + ", ".join(f"{name}: {limit}" for name, limit in changes.items()),
         )
+
+
+def require_limits(limits: Mapping[str, int | None]) -> None:
+    """Raise InvalidArgument for a limit that no column can hold. None is any amount."""
+    for name, limit in limits.items():
+        most = _MOST_BUCKETS if name == "buckets" else _MOST
+        if limit is not None and not 0 <= limit <= most:
+            raise InvalidArgument(f"{name} is from 0 to {most}, or none at all.")
 
 
 def require_room(*, bucket: BucketRow, key: str, size: int) -> None:

@@ -404,6 +404,18 @@ def test_less_than_nothing_cannot_be_allowed(alice: User) -> None:
     assert not Allowance.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["quota_bytes", "quota_objects"])
+@pytest.mark.parametrize("amount", [-1, 2**63])
+def test_a_quota_that_no_column_holds_is_refused(
+    store: Store, name: str, amount: int
+) -> None:
+    bucket = store.bucket()
+    with pytest.raises(InvalidArgument, match=f"{name} is from 0 to {2**63 - 1}"):
+        limit(store, **{name: amount})
+    assert reads.find_bucket(bucket.name) == bucket
+    assert not JournalEntry.objects.filter(operation="change_bucket").exists()
+
+
 def test_what_a_user_owns_is_told_with_the_limits(store: Store, alice: User) -> None:
     assert quotas.owned(user_id=alice.pk) == (0, 0, 0, None, None, None)
     allow(alice, buckets=5, bytes_quota=100)
