@@ -18,6 +18,7 @@ from objects_app.models import Allowance, Bucket, JournalEntry
 from objects_app.queries import reads
 from objects_app.queries.rows import Actor, BucketRow, Exceeded, Owned, Room
 from objects_app.services import audit
+from objects_app.services.users import name_of
 
 _MOST = 2**63 - 1
 _MOST_BUCKETS = 2**31 - 1
@@ -50,7 +51,7 @@ def change_allowance(
         audit.record(
             operation=JournalEntry.Operation.CHANGE_ALLOWANCE,
             by=by,
-            detail=f"user {user_id}: "
+            detail=f"{name_of(user_id)}: "
             + ", ".join(f"{name}: {limit}" for name, limit in changes.items()),
         )
 

@@ -393,8 +393,8 @@ def test_changes_of_an_allowance_are_written_down(alice: User) -> None:
     assert allowance.objects_quota is None
     entries = JournalEntry.objects.filter(operation="change_allowance").order_by("pk")
     assert [(entry.actor, entry.detail) for entry in entries] == [
-        ("tester", f"user {alice.pk}: buckets: 5"),
-        ("tester", f"user {alice.pk}: bytes_quota: 1000, objects_quota: None"),
+        ("tester", f"{alice.username}: buckets: 5"),
+        ("tester", f"{alice.username}: bytes_quota: 1000, objects_quota: None"),
     ]
 
 
