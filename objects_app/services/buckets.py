@@ -27,6 +27,8 @@ from objects_app.queries.bucket_pages import ListedBucket
 from objects_app.queries.rows import Actor, BucketRow, Scope
 from objects_app.services import audit, quotas
 
+_QUOTAS = frozenset({"quota_bytes", "quota_objects"})
+
 
 class NewBucket(NamedTuple):
     """A bucket that the caller may create, and whose it will be."""
@@ -95,10 +97,14 @@ def change_bucket(
     bucket as it is.
 
     Raises NoSuchBucket when it was deleted meanwhile, VersioningStays for versioning
-    that was enabled and shall be off.
+    that was enabled and shall be off, InvalidArgument for a quota that no column can
+    hold.
     """
     if not changes:
         return bucket
+    quotas.require_limits(
+        {name: limit for name, limit in changes.items() if name in _QUOTAS}
+    )
     asked, changes = changes, dict(changes)
     with transaction.atomic():
         if "versioning" in changes:

@@ -18,6 +18,7 @@ from objects_app.models import Allowance, Bucket, JournalEntry
 from objects_app.queries import reads
 from objects_app.queries.rows import Actor, BucketRow, Exceeded, Owned, Room
 from objects_app.services import audit
+from objects_app.services.users import name_of
 
 _MOST = 2**63 - 1
 _MOST_BUCKETS = 2**31 - 1
@@ -44,18 +45,23 @@ def change_allowance(
     None is any amount. What is there stays. Raises InvalidArgument for a limit that no
     column can hold.
     """
-    for name, limit in changes.items():
-        most = _MOST_BUCKETS if name == "buckets" else _MOST
-        if limit is not None and not 0 <= limit <= most:
-            raise InvalidArgument(f"{name} is from 0 to {most}, or none at all.")
+    require_limits(changes)
     with transaction.atomic():
         Allowance.objects.update_or_create(user_id=user_id, defaults=changes)
         audit.record(
             operation=JournalEntry.Operation.CHANGE_ALLOWANCE,
             by=by,
-            detail=f"user {user_id}: "
+            detail=f"{name_of(user_id)}: "
             + ", ".join(f"{name}: {limit}" for name, limit in changes.items()),
         )
+
+
+def require_limits(limits: Mapping[str, int | None]) -> None:
+    """Raise InvalidArgument for a limit that no column can hold. None is any amount."""
+    for name, limit in limits.items():
+        most = _MOST_BUCKETS if name == "buckets" else _MOST
+        if limit is not None and not 0 <= limit <= most:
+            raise InvalidArgument(f"{name} is from 0 to {most}, or none at all.")
 
 
 def require_room(*, bucket: BucketRow, key: str, size: int) -> None:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 _ROLES = ("reader", "writer", "owner")
 _KINDS = ("user", "group")
-_MOST = 2**63 - 1
 
 
 @require_safe
@@ -116,7 +115,7 @@ def _set_quota(request: HttpRequest, bucket: "BucketRow") -> str:
         ("quota_objects", "objects", whole_number),
     )
     changes = {
-        name: min(read(wanted[field]), _MOST) if field in wanted else None
+        name: read(wanted[field]) if field in wanted else None
         for name, field, read in limits
     }
     buckets.change_bucket(bucket=bucket, changes=changes, by=actor_of(request))

@@ -393,8 +393,8 @@ def test_changes_of_an_allowance_are_written_down(alice: User) -> None:
     assert allowance.objects_quota is None
     entries = JournalEntry.objects.filter(operation="change_allowance").order_by("pk")
     assert [(entry.actor, entry.detail) for entry in entries] == [
-        ("tester", f"user {alice.pk}: buckets: 5"),
-        ("tester", f"user {alice.pk}: bytes_quota: 1000, objects_quota: None"),
+        ("tester", f"{alice.username}: buckets: 5"),
+        ("tester", f"{alice.username}: bytes_quota: 1000, objects_quota: None"),
     ]
 
 
@@ -402,6 +402,18 @@ def test_less_than_nothing_cannot_be_allowed(alice: User) -> None:
     with pytest.raises(InvalidArgument):
         allow(alice, buckets=-1)
     assert not Allowance.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["quota_bytes", "quota_objects"])
+@pytest.mark.parametrize("amount", [-1, 2**63])
+def test_a_quota_that_no_column_holds_is_refused(
+    store: Store, name: str, amount: int
+) -> None:
+    bucket = store.bucket()
+    with pytest.raises(InvalidArgument, match=f"{name} is from 0 to {2**63 - 1}"):
+        limit(store, **{name: amount})
+    assert reads.find_bucket(bucket.name) == bucket
+    assert not JournalEntry.objects.filter(operation="change_bucket").exists()
 
 
 def test_what_a_user_owns_is_told_with_the_limits(store: Store, alice: User) -> None:
