@@ -83,9 +83,14 @@ def strict_transport(get_response: Handler) -> Handler:
 
 
 def unreadable_bodies(get_response: Handler) -> Handler:
-    """Tell who sends a form too slowly so; to Django it is an error of the server's."""
+    """Tell who sends a form too slowly so, or in another encoding than UTF-8; to Django
+    these are errors of the server's."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
+        if (request.encoding or "utf-8").lower() != "utf-8":
+            return HttpResponse(
+                "Send forms in UTF-8.\n", status=415, content_type="text/plain"
+            )
         return get_response(request)
 
     def process_exception(

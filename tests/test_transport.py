@@ -111,6 +111,25 @@ def test_a_form_that_does_not_come_is_no_fault_of_the_server(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("form", "charset", "status"),
+    [
+        ("application/x-www-form-urlencoded", "latin-1", 415),
+        ("application/x-www-form-urlencoded", "UTF-8", 200),
+        ("multipart/form-data; boundary=b", "base64", 415),
+        ("multipart/form-data; boundary=b", "none-that-there-is", 200),
+    ],
+)
+def test_a_form_in_another_encoding_is_no_fault_of_the_server(
+    client: Client, form: str, charset: str, status: int
+) -> None:
+    body = '--b\r\nContent-Disposition: form-data; name="username"\r\n\r\nann\r\n--b--'
+    content_type = f"{form}; charset={charset}"
+    answer = client.generic("POST", "/ui/login/", body, content_type)
+    assert answer.status_code == status
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/ui/", "/admin/login/"])
 def test_pages_may_load_only_what_the_store_brings(client: Client, path: str) -> None:
     policy = client.get(path, follow=True)["Content-Security-Policy"]

@@ -7,6 +7,7 @@ an account locked by trying on.
 
 import math
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from axes.attempts import get_cool_off_threshold
@@ -21,6 +22,7 @@ from django.http import HttpRequest
 from django.utils.timezone import now
 
 from objects_app.access.addresses import client_network
+from objects_app.errors import InvalidArgument
 from objects_app.models import JournalEntry
 from objects_app.queries.rows import Actor
 from objects_app.services import audit
@@ -150,7 +152,12 @@ def locks() -> list[Lock]:
 
 
 def release(*, username: str | None, address: str | None, by: Actor) -> None:
-    """Forget the failures of an account, an address, or (both named) of the pair."""
+    """Forget the failures of an account, an address, or (both named) of the pair.
+
+    Raises InvalidArgument for what is no address.
+    """
+    if address is not None and not _is_address(address):
+        raise InvalidArgument(f"{address} is no address: copy it from the list.")
     named = {"username": username, "ip_address": address}
     which = {name: value for name, value in named.items() if value is not None}
     with transaction.atomic():
@@ -160,6 +167,14 @@ def release(*, username: str | None, address: str | None, by: Actor) -> None:
                 by=by,
                 detail=" from ".join(which.values()),
             )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text  # a zone is for this machine to know, and in no column
 
 
 def _counted_by(request: HttpRequest, credentials: Credentials) -> tuple[Q, Q, Q]:

@@ -280,3 +280,12 @@ def test_a_lock_is_shown_and_released(chief: Client) -> None:
     answer = chief.post("/ui/lockouts/", {"username": "ann", "address": "192.0.2.9"})
     assert answer["Location"] == "/ui/lockouts/"
     assert not AccessAttempt.objects.exists()
+
+
+@pytest.mark.parametrize("address", ["everywhere", "192.0.2.9/33", "fe80::1%eth0"])
+def test_a_lock_of_what_is_no_address_is_not_released(
+    chief: Client, address: str
+) -> None:
+    answer = chief.post("/ui/lockouts/", {"username": "ann", "address": address})
+    assert answer.status_code == 400
+    assert f"{address} is no address" in answer.content.decode()
