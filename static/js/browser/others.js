@@ -72,7 +72,7 @@ export function showLinks(entry) {
     url: entry.isFolder ? entry.href : url,
     path: `${bucket}/${entry.key}`,
     s3: `s3://${bucket}/${entry.key}`,
-    curl: `curl ${key}-o '${`./${file}`.replaceAll("'", "'\\''")}' '${url}'`,
+    curl: `curl -f ${key}-o '${`./${file}`.replaceAll("'", "'\\''")}' '${url}'`,
   };
   for (const [name, text] of Object.entries(texts)) document.getElementById(`link-${name}`).textContent = text;
   document.getElementById("links").showModal();
