@@ -44,12 +44,13 @@ def for_caller(request: HttpRequest, headers: dict[str, str]) -> dict[str, str]:
 
     With the file name that a presigned URL gives it. Caches that are shared keep only
     what says so itself: they know Authorization, but no cookie and no signature
-    (RFC 9111 3.5).
+    (RFC 9111 3.5). A browser's own asks each time whether it is still the same: it
+    would guess from Last-Modified how long it may not (4.2.2).
     """
     principal = principal_of(request)
     if principal.kind not in {"session", "url"}:
         return headers
-    headers = {"Cache-Control": "private", **headers}
+    headers = {"Cache-Control": "private, no-cache", **headers}
     if principal.presigned is not None and principal.presigned.filename is not None:
         disposition = content_disposition_header(True, principal.presigned.filename)
         headers["Content-Disposition"] = disposition or "attachment"

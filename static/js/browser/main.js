@@ -7,6 +7,7 @@ import { changeTags, newFolder, showLinks, zip } from "./others.js";
 import { remove } from "./remove.js";
 import { entryOf, mayWrite, reload, root, rows } from "./screen.js";
 import { all, clear, extend, focusRow, forgetHidden, only, prepare, selected, toggle } from "./selection.js";
+import { why } from "./texts.js";
 import { rename, transfer } from "./transfer.js";
 import { Stopped } from "./work.js";
 
@@ -22,19 +23,19 @@ if (mayWrite) {
   Object.assign(ACTIONS, {
     delete: remove,
     move: (entries) => transfer("move", entries),
-    rename: ([entry]) => rename(entry),
+    rename: async ([entry]) => focusKey(await rename(entry)),
     newFolder: makeFolder,
     tags: changeTags,
   });
 }
-let current = null; // the row that has the focus
+let current = null; // the row that had the focus last
 const KEYS = { Delete: "delete", F2: "rename" };
 
 async function run(act) {
   try {
     await act();
   } catch (error) {
-    if (!(error instanceof Stopped)) toast(error.message, "error");
+    if (!(error instanceof Stopped)) toast(why(error), "error");
   }
 }
 
@@ -65,7 +66,7 @@ root.addEventListener("mousedown", (event) => {
 });
 root.addEventListener("focusin", (event) => {
   const row = event.target.closest("tr[aria-selected]");
-  current = row && { key: entryOf(row).key, place: rows().indexOf(row) };
+  if (row) current = { key: entryOf(row).key, place: rows().indexOf(row) };
 });
 root.addEventListener("dblclick", (event) => {
   const row = event.target.closest("tr[aria-selected]");
@@ -127,8 +128,10 @@ if (mayWrite) enableDragging(withSelection, run);
 async function makeFolder() {
   document.querySelector("#new-folder form").reset();
   const answer = await ask("new-folder");
-  if (!answer) return;
-  const key = await newFolder(answer.name);
+  if (answer) focusKey(await newFolder(answer.name.trim()));
+}
+
+function focusKey(key) {
   const row = rows().find((each) => entryOf(each).key === key);
   if (row) focusRow(row);
 }
@@ -139,7 +142,7 @@ function refocus() {
   const shown = rows();
   const same = shown.find((row) => entryOf(row).key === current.key);
   const row = same ?? shown[Math.min(current.place, shown.length - 1)];
-  if (row) focusRow(row);
+  if (row) focusRow(row, { preventScroll: true });
 }
 
 document.addEventListener("store:changed", () => reload().catch(() => {})); // htmx has told of it

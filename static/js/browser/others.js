@@ -15,7 +15,8 @@ export async function newFolder(name) {
   return key;
 }
 
-/* Download it all as one ZIP: a form, as a download needs no memory of the page. */
+/* Download it all as one ZIP: a form, as a download needs no memory of the page; in a tab of its
+   own, which closes by itself, as uploads hold on to this one. */
 export function zip(entries) {
   const chosen = {
     keys: entries.filter((entry) => !entry.isFolder).map(({ key }) => key),
@@ -23,6 +24,7 @@ export function zip(entries) {
   };
   const form = document.createElement("form");
   form.method = "post";
+  form.target = "_blank";
   form.hidden = true;
   const inside = entries.length === 1 && entries[0].isFolder ? entries[0].key : prefix;
   form.action = `/ui/buckets/${bucket}/archive?${new URLSearchParams(inside ? { prefix: inside } : {})}`;
@@ -70,7 +72,7 @@ export function showLinks(entry) {
     url: entry.isFolder ? entry.href : url,
     path: `${bucket}/${entry.key}`,
     s3: `s3://${bucket}/${entry.key}`,
-    curl: `curl ${key}-o '${`./${file}`.replaceAll("'", "'\\''")}' '${url}'`,
+    curl: `curl -f ${key}-o '${`./${file}`.replaceAll("'", "'\\''")}' '${url}'`,
   };
   for (const [name, text] of Object.entries(texts)) document.getElementById(`link-${name}`).textContent = text;
   document.getElementById("links").showModal();

@@ -50,10 +50,10 @@ export function extend(row) {
 }
 
 /* Make a row the one that keys are about. */
-export function focusRow(row) {
+export function focusRow(row, options) {
   for (const other of root.querySelectorAll("tr[tabindex='0']")) other.tabIndex = -1;
   row.tabIndex = 0;
-  row.focus();
+  row.focus(options);
 }
 
 /* Rows that have come: links leave the order of Tab to the rows, and what was selected is

@@ -16,6 +16,18 @@ export function size(bytes) {
   return `${value.toLocaleString(undefined, { maximumFractionDigits: value < 100 ? 1 : 0 })} ${UNITS[unit]}`;
 }
 
+/* What a refusal means to who works with files, else the store's own words. */
+const WHY = {
+  precondition_failed: gettext("Something of this name is there already."),
+  source_is_target: gettext("That is where it is: choose another place."),
+  prefixes_overlap: gettext("A folder goes neither into itself nor to where it is: choose another place."),
+};
+
+export function why(error) {
+  const isOfJob = error.status === 0;
+  return (!isOfJob && WHY[error.code]) || (error.message ?? error.detail);
+}
+
 /* "3 files and 2 folders", or the name of the only one. */
 export function what(entries) {
   if (entries.length === 1) return `“${entries[0].name}”`;

@@ -34,7 +34,7 @@ export async function put(verb, entries, to) {
   }
 }
 
-/* Ask for a new name for a file or folder. */
+/* Ask for a new name for a file or folder; return its new key, if it has one. */
 export async function rename(entry) {
   const field = document.querySelector("#rename [name=name]");
   field.value = entry.name;
@@ -42,7 +42,7 @@ export async function rename(entry) {
   const dot = entry.isFolder ? -1 : entry.name.lastIndexOf(".");
   field.setSelectionRange(0, dot > 0 ? dot : entry.name.length);
   const name = (await answer)?.name;
-  if (!name || name === entry.name) return;
+  if (!name || name === entry.name) return null;
   const parent = entry.key.slice(0, entry.key.length - entry.name.length - (entry.isFolder ? 1 : 0));
   try {
     await send("move", [entry], { bucket }, () => parent + name);
@@ -51,6 +51,7 @@ export async function rename(entry) {
     await reload();
   }
   toast(interpolate(gettext("It is called “%s” now."), [name]));
+  return `${parent}${name}${entry.isFolder ? "/" : ""}`;
 }
 
 async function send(verb, entries, to, keyOf) {

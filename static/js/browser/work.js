@@ -2,6 +2,7 @@
 import { api } from "../api.js";
 import { ask, fillNames, part } from "./dialogs.js";
 import { finished } from "./jobs.js";
+import { why } from "./texts.js";
 
 const MOST_OPERATIONS = 1000;
 const AT_ONCE = 6;
@@ -27,7 +28,7 @@ export async function batch(files, operationOf) {
       } catch (error) {
         if (!error.problem?.operations) throw error;
         const failed = new Map(error.problem.operations.map((failure) => [failure.index, failure]));
-        const lines = [...failed].map(([index, { detail, code }]) => ({ name: left[index].name, why: detail, code }));
+        const lines = [...failed].map(([index, failure]) => ({ name: left[index].name, why: why(failure), code: failure.code }));
         if ((await choice(lines, failed.size < left.length)) === "replace") replace = true;
         else left = left.filter((_, index) => !failed.has(index));
       }
@@ -45,7 +46,7 @@ export async function wholeFolder(path, name, wanted, title) {
       return (await finished(answer, title)).keys;
     } catch (error) {
       if (error.code !== TAKEN || error.status === 0) throw error;
-      await choice([{ name, why: error.message, code: error.code }], false);
+      await choice([{ name, why: why(error), code: error.code }], false);
       replace = true;
     }
   }

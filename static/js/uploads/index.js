@@ -125,6 +125,14 @@ document.addEventListener("drop", async (event) => {
   await add(files, to);
 });
 
+/* Who is signed out is sent to the login by whatever the page asks for: not away from uploads. */
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (!queue.unfinished || !event.detail.xhr.getResponseHeader("HX-Redirect")) return;
+  event.preventDefault();
+  queue.signedOut = true;
+  draw();
+});
+
 window.addEventListener("beforeunload", (event) => {
   if (queue.unfinished) event.preventDefault();
 });

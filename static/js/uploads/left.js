@@ -2,7 +2,6 @@
 import { api } from "../api.js";
 import { left, storage } from "./unfinished.js";
 import { size as sizeText } from "../browser/texts.js";
-import { filesText } from "./words.js";
 
 const MOST_NAMED = 3;
 
@@ -13,8 +12,12 @@ export async function showLeft({ bucket }) {
   const notice = document.getElementById("upload-left");
   const part = (name) => notice.querySelector(`[data-part=${name}]`);
   part("text").textContent = interpolate(
-    gettext("%s of this bucket were not uploaded to the end. Choose the same files or folders again: large files go on where they were, and what is there already you may skip."),
-    [filesText(count)],
+    ngettext(
+      "%s file of this bucket was not uploaded to the end. Choose it again: a large file goes on where it was, and what is there already you may skip.",
+      "%s files of this bucket were not uploaded to the end. Choose the same files or folders again: large files go on where they were, and what is there already you may skip.",
+      count,
+    ),
+    [count.toLocaleString()],
   );
   for (const { metadata, size } of large.slice(0, MOST_NAMED)) {
     const line = document.createElement("li");

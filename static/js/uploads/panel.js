@@ -1,7 +1,7 @@
 /* The panel in the corner: how far the uploads are, each and all, and what can be done with them. */
 import { LongList } from "./list.js";
 import { Meter } from "./meter.js";
-import { DONE, FAILED, RUNNING, SKIPPED } from "./queue.js";
+import { DONE, FAILED, PAUSED, RUNNING, SKIPPED } from "./queue.js";
 import { againText, fillRow, makeRow } from "./row.js";
 import { size as sizeText } from "../browser/texts.js";
 import { filesText, leftText } from "./words.js";
@@ -48,6 +48,7 @@ export class Panel {
   close() {
     this.#element.hidden = true;
     this.#shown = null;
+    this.#list.show([]);
   }
 
   draw() {
@@ -68,11 +69,12 @@ export class Panel {
   }
 
   #count() {
-    const sums = { unfinished: 0, failed: 0, done: 0, skipped: 0, stored: 0, bytes: 0, sent: 0, running: [] };
+    const sums = { unfinished: 0, moving: 0, failed: 0, done: 0, skipped: 0, stored: 0, bytes: 0, sent: 0, running: [] };
     for (const item of this.#queue.items) {
       if (item.unfinished) sums.unfinished += 1;
       else if (item.state === FAILED) sums.failed += 1;
       else sums.done += 1;
+      if (item.unfinished && item.state !== PAUSED && !this.#queue.paused) sums.moving += 1;
       if (item.state === SKIPPED) sums.skipped += 1;
       if (item.state === DONE) sums.stored += 1;
       if (item.state === RUNNING) sums.running.push(item);
@@ -86,9 +88,9 @@ export class Panel {
     return sums;
   }
 
-  #title({ unfinished, failed, skipped, stored, finished }) {
+  #title({ unfinished, moving, failed, skipped, stored, finished }) {
     if (unfinished) {
-      const text = this.#queue.paused ? gettext("Paused: %(done)s of %(all)s") : gettext("Uploading: %(done)s of %(all)s");
+      const text = moving ? gettext("Uploading: %(done)s of %(all)s") : gettext("Paused: %(done)s of %(all)s");
       return interpolate(text, { done: finished.toLocaleString(), all: filesText(unfinished + finished) }, true);
     }
     const parts = [interpolate(gettext("%s uploaded"), [stored.toLocaleString()])];
@@ -97,10 +99,10 @@ export class Panel {
     return parts.join(", ");
   }
 
-  #numbers({ unfinished, bytes, sent, finished }) {
+  #numbers({ unfinished, moving, bytes, sent, finished }) {
     if (!unfinished) return sizeText(bytes);
     const amount = interpolate(gettext("%(sent)s of %(size)s"), { sent: sizeText(sent), size: sizeText(bytes) }, true);
-    if (this.#queue.paused) return amount;
+    if (!moving) return amount;
     const rate = this.#bytes.rate;
     const parts = [amount, interpolate(gettext("%s/s"), [sizeText(Math.round(rate))])];
     const seconds = Math.max(rate ? (bytes - sent) / rate : 0, this.#files.rate ? unfinished / this.#files.rate : 0);
@@ -108,12 +110,10 @@ export class Panel {
     return parts.join(" · ");
   }
 
-  #offered({ unfinished, failed }) {
-    const { paused, items } = this.#queue;
-    const moving = items.some((item) => item.unfinished && item.state !== "paused");
+  #offered({ unfinished, moving, failed }) {
     return {
-      pause: unfinished && !paused && moving,
-      start: unfinished && (paused || !moving),
+      pause: moving,
+      start: unfinished && !moving,
       retry: failed && !unfinished,
       cancel: unfinished,
       close: !unfinished,

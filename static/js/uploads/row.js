@@ -1,6 +1,6 @@
 /* One file in the list of uploads. */
 import { DONE, FAILED, PAUSED, RUNNING, SKIPPED } from "./queue.js";
-import { size as sizeText } from "../browser/texts.js";
+import { size as sizeText, why } from "../browser/texts.js";
 
 const OFFERED = {
   pause: (item) => item.state === RUNNING,
@@ -53,7 +53,7 @@ function detailText(item) {
   const size = sizeText(item.size);
   if (item.state === DONE) return size;
   if (item.state === SKIPPED) return gettext("Skipped: it is there already");
-  if (item.state === FAILED) return item.error.message;
+  if (item.state === FAILED) return why(item.error);
   if (item.error) return `${item.error.message} ${againText(item.again)}`;
   const amount = item.sent ? interpolate(gettext("%(sent)s of %(size)s"), { sent: sizeText(item.sent), size }, true) : size;
   if (item.isQuiet) return `${amount} · ${gettext("nothing moves")}`;

@@ -135,15 +135,17 @@ def test_a_folder_is_browsed_selected_renamed_moved_zipped_deleted_and_brought_b
     dialog.get_by_role("button", name="Delete").click()
     expect(row(page, "d")).to_have_count(0)
     shows(page, "a", "c")
-    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo").focus()
+    page.keyboard.press("Enter")
     expect(row(page, "d")).to_be_visible()
     shows(page, "a", "b", "c", "d")
+    expect(page.locator("tr:focus")).to_have_count(1)
 
     page.get_by_role("link", name="main", exact=True).click()
     choose(page, "old", "Rename")
     page.get_by_role("textbox", name="New name").fill("new")
     page.keyboard.press("Enter")
-    expect(row(page, "new")).to_be_visible()
+    expect(row(page, "new")).to_be_focused()
     shows(page, "files", "new", "other")
 
     choose(page, "new", "Delete")
@@ -185,7 +187,9 @@ def test_what_stands_in_the_way_is_named_and_left_out_or_replaced(
 
     refused = copy_to()
     expect(refused.get_by_role("listitem")).to_have_count(1)
-    expect(refused.get_by_role("listitem")).to_contain_text("a")
+    expect(refused.get_by_role("listitem")).to_have_text(
+        "a Something of this name is there already."
+    )
     chief.check_accessibility()
     refused.get_by_role("button", name="Leave these out").click()
     expect(page.get_by_text("Copied")).to_be_visible()
@@ -224,6 +228,13 @@ def test_names_of_any_kind_are_shown_filtered_tagged_and_made_into_folders(
         page.get_by_role("textbox", name="Name", exact=True).fill(f"{name}.d")
         page.get_by_role("button", name="Make it").click()
         expect(row(page, f"{name}.d")).to_be_focused()
+    page.get_by_role("button", name="New folder").click()
+    page.get_by_role("textbox", name="Name", exact=True).fill(" ")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="New folder")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="New folder")).to_be_hidden()
+    row(page, f"{ODD[2]}.d").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="This folder is empty")).to_be_visible()
 

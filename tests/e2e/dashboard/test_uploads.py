@@ -141,6 +141,9 @@ def test_an_upload_goes_on_after_all_that_comes_in_between(
     uploads.expect_percent(50)
     uploads.press("Pause all")
     chief.page.context.clear_cookies(name="sessionid")
+    with chief.page.expect_response("**/ui/buckets/patient/*"):
+        chief.page.evaluate("document.dispatchEvent(new Event('store:changed'))")
+    expect(uploads.panel).to_contain_text("You are no longer signed in.")
     uploads.press("Go on with all")
     expect(uploads.panel).to_contain_text("You are no longer signed in.")
     with chief.page.expect_popup() as opened:
@@ -190,13 +193,22 @@ def test_what_is_refused_is_told_in_words_and_can_be_tried_again(
     chief.forgive("507")
 
 
-def test_what_is_cancelled_is_gone(chief: Visitor, tmp_path: Path) -> None:
+def test_uploads_leave_what_is_selected_in_reach_and_what_is_cancelled_is_gone(
+    chief: Visitor, tmp_path: Path
+) -> None:
     uploads = Uploads(chief, "gone")
     files = make_files(tmp_path, {"film": 40 * MIB, "song": 4 * MIB, "word": 9})
-    uploads.slow(5 * MIB)
+    uploads.slow(MIB)
     with chief.page.expect_response("**/tus/") as begun:
         uploads.pick(*files.iterdir())
     uploads.expect_percent(5)
+    uploads.press("Pause film")
+    uploads.press("Pause song")
+    uploads.expect_title("Paused: 1 of 3 files")
+    chief.page.get_by_role("checkbox", name="Select all").click()
+    with chief.page.expect_download():  # and no question whether to leave the page
+        chief.page.get_by_role("button", name="ZIP").click()
+    uploads.press("Go on with all")
 
     uploads.press("Cancel film")
     uploads.expect_title("Uploading: 1 of 2 files")
