@@ -9,8 +9,8 @@ RUNTIME = @VENV="$(VENV)" sh tools/bootstrap.sh run
 DEV = @VENV="$(VENV)" sh tools/bootstrap.sh dev
 WITHOUT_SERVERS = unset TEST_DATABASE_URL DATABASE_URL TEST_S3_BUCKET_NAME;
 WITH_SERVERS = $(PYTHON_BIN) -m tests.with_servers
-# More of them than cores: much of the time they wait for programs.
-BESIDE = -n 4 --dist loadfile
+# More of them than cores, as they wait for programs; files in turn, the long ones first.
+BESIDE = -n 4 --dist loadfile --no-loadscope-reorder
 SIDE_BY_SIDE = -n logical --maxprocesses 4 --dist worksteal
 QUICK = not e2e and not race and not tooling
 # In memory, where there are 4 GiB of it, nothing waits for a disk.

@@ -16,7 +16,7 @@ from tests.servers.store import Server
 CLIENTS = 6
 # Twice as long as S3 may be silent, less a little: a busy machine is slower.
 MOST_SECONDS = 15.0
-_PAUSE_SECONDS = 0.03
+_PAUSE_SECONDS = 0.15
 _SIZES = (0, 100, 5_000, 70_000, 300_000, 1_500_000)
 _COMMON = 5  # contents that all clients store again and again
 GONE = "nothing is there"

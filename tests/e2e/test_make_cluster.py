@@ -22,12 +22,11 @@ from tests.servers.s3 import find_weed
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.tooling,
-    pytest.mark.alone,
     pytest.mark.skipif(find_weed() is None, reason="there is no SeaweedFS for this OS"),
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
 
-SECONDS = 120
+SECONDS = 240
 HELLO = "/buckets/test/objects/hello"
 
 
@@ -107,10 +106,15 @@ def _body(port: int) -> bytes:
         return wire.ask("GET", HELLO).hear().body
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where one cluster is, that each test finds as the test before left it."""
+    return tmp_path_factory.mktemp("cluster") / "cluster"
+
+
 def test_three_nodes_are_one_store_that_the_next_start_finds_again(
-    tmp_path: Path,
+    folder: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "cluster"
     with started(folder, tmp_path / "first.log") as cluster:
         first, *others = cluster.node_ports
         fronts = [cluster.port] if program() else []
@@ -151,13 +155,12 @@ def test_a_port_that_is_taken_is_a_sentence_and_starts_nothing(tmp_path: Path) -
 
 
 def test_the_others_go_on_without_a_node_and_the_last_one_ends_it_all(
-    tmp_path: Path,
+    folder: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "cluster"
     with started(folder, tmp_path / "log") as cluster:
         front = cluster.port if program() else cluster.node_ports[0]
         with Wire(front) as wire:
-            assert wire.ask("PUT", HELLO, body=b"Hello").hear().status == 201
+            assert wire.ask("PUT", HELLO, body=b"Hello").hear().status in {200, 201}
         for process in _processes_of("node-2", folder):
             os.kill(process, signal.SIGKILL)
         told = "objectstore: node-2 ended by itself, the other nodes go on"

@@ -44,7 +44,7 @@ def test_the_data_plane_and_its_races_pass_their_own_tests_through_it() -> None:
         [
             *(sys.executable, "-m", "tests.with_servers", "--pgbouncer"),
             *(sys.executable, "-m", "pytest", "--reuse-db", "-q", "--no-header"),
-            *("-p", "no:cacheprovider"),
+            *("-p", "no:cacheprovider", "-m", "not slow and not once"),
             *("tests/rest", "tests/races/test_races.py"),
         ],
         cwd=ROOT,

@@ -14,7 +14,13 @@ import pytest
 from tests.e2e.load import Load
 from tests.e2e.wire import Wire
 from tests.servers.postgresql import PostgreSQL, own_postgresql
-from tests.servers.store import PRODUCTION, Server, new_database, store_on
+from tests.servers.store import (
+    PRODUCTION,
+    Server,
+    migrate,
+    new_database,
+    store_on_migrated,
+)
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgresql_only]
 
@@ -31,12 +37,26 @@ def database() -> Iterator[PostgreSQL]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def migrated(
+    database: PostgreSQL, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The URL of a database that each test gets a copy of."""
+    with new_database(database.url) as url:
+        folder = tmp_path_factory.mktemp("migrated")
+        migrate(Server(folder, {"DATABASE_URL": url, **PRODUCTION}))
+        yield url
+
+
 @pytest.fixture(params=["0", POOL], ids=["a connection a thread", "pool"])
 def server(
-    request: pytest.FixtureRequest, database: PostgreSQL, tmp_path: Path
+    request: pytest.FixtureRequest, database: PostgreSQL, migrated: str, tmp_path: Path
 ) -> Iterator[Server]:
     variables = {"WEB_THREADS": str(THREADS), "DATABASE_POOL_SIZE": request.param}
-    with new_database(database.url) as url, store_on(url, tmp_path, **variables) as new:
+    with (
+        new_database(database.url, like=migrated) as url,
+        store_on_migrated(url, tmp_path, **variables) as new,
+    ):
         yield new
 
 

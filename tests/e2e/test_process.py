@@ -71,7 +71,7 @@ def test_memory_stays_flat_while_300_mib_go_up_and_down(tmp_path: Path) -> None:
 
 # Sudden death
 
-LIVES = 6
+LIVES = 4
 
 
 def _body_of(key: str) -> bytes:

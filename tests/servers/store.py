@@ -187,10 +187,7 @@ class Server:
 @contextlib.contextmanager
 def store(folder: Path, **variables: str) -> Iterator[Server]:
     """Yield a started store with these settings, on the run's PostgreSQL and S3."""
-    with (
-        _database(folder) as database,
-        _running(Server(folder, _bytes() | database | variables)) as server,
-    ):
+    with _store_like(_migrated(_url()), folder, variables) as server:
         yield server
 
 
@@ -199,28 +196,50 @@ def store_with_administrator(
     folder: Path, password: str, **variables: str
 ) -> Iterator[Server]:
     """Yield a started store with the user `chief`."""
-    with store(folder, DJANGO_SUPERUSER_PASSWORD=password, **variables) as running:
-        done = running.manage(
-            *("createsuperuser", "--noinput"),
-            *("--username=chief", "--email=c@e.com"),
-        )
-        assert done.returncode == 0, done.stderr
-        yield running
+    with _store_like(_administered(_url(), password), folder, variables) as server:
+        yield server
 
 
 @contextlib.contextmanager
 def store_on(url: str, folder: Path, **variables: str) -> Iterator[Server]:
     """Yield a started store with these settings on this PostgreSQL database."""
-    database = {"DATABASE_URL": url, **PRODUCTION}
-    server = Server(folder, _bytes() | database | variables)
-    _migrate(server)
-    with _running(server):
+    migrate(_on(url, folder))
+    with store_on_migrated(url, folder, **variables) as server:
         yield server
 
 
-def _migrate(server: Server) -> None:
+@contextlib.contextmanager
+def store_on_migrated(url: str, folder: Path, **variables: str) -> Iterator[Server]:
+    """Yield a started store with these settings on this database, migrated before."""
+    with _running(_on(url, folder, **variables)) as server:
+        yield server
+
+
+def migrate(server: Server) -> None:
+    """Migrate the database of a store that need not run."""
     migrated = server.manage("migrate", "--verbosity=0")
     assert migrated.returncode == 0, migrated.stderr
+
+
+def _on(url: str, folder: Path, **variables: str) -> Server:
+    database = {"DATABASE_URL": url, **PRODUCTION}
+    return Server(folder, _bytes() | database | variables)
+
+
+@contextlib.contextmanager
+def _store_like(
+    template: Server, folder: Path, variables: dict[str, str]
+) -> Iterator[Server]:
+    with (
+        _database_like(template, folder) as database,
+        _running(Server(folder, _bytes() | database | variables)) as server,
+    ):
+        yield server
+
+
+def _url() -> str | None:
+    """The run's PostgreSQL; None on SQLite."""
+    return os.environ.get("TEST_DATABASE_URL")
 
 
 @contextlib.contextmanager
@@ -240,16 +259,15 @@ def _bytes() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _database(folder: Path) -> Iterator[dict[str, str]]:
-    """Yield the variables of a new, migrated database; none for SQLite in `folder`."""
-    url = os.environ.get("TEST_DATABASE_URL")
-    migrated = _migrated(url)
+def _database_like(template: Server, folder: Path) -> Iterator[dict[str, str]]:
+    """Yield the variables of a copy of its database; none for SQLite in `folder`."""
+    url = template.database_url
     if url is None:
         (folder / "data").mkdir(exist_ok=True)
-        shutil.copy(migrated.data_dir / SQLITE, folder / "data" / SQLITE)
+        shutil.copy(template.data_dir / SQLITE, folder / "data" / SQLITE)
         yield {}
         return
-    with new_database(url, like=migrated.database_url) as new:
+    with new_database(url, like=url) as new:
         yield {"DATABASE_URL": new, **PRODUCTION}
 
 
@@ -263,7 +281,21 @@ def _migrated(url: str | None) -> Server:
         database = {"DATABASE_URL": new, **PRODUCTION}
     server = Server(Path(folder), _bytes() | database)
     server.data_dir.mkdir()
-    _migrate(server)
+    migrate(server)
+    return server
+
+
+@functools.cache
+def _administered(url: str | None, password: str) -> Server:
+    """A copy of it with the user `chief`, which never runs either."""
+    folder = Path(_kept.enter_context(tempfile.TemporaryDirectory()))
+    database = _kept.enter_context(_database_like(_migrated(url), folder))
+    secret = {"DJANGO_SUPERUSER_PASSWORD": password}
+    server = Server(folder, _bytes() | database | secret)
+    done = server.manage(
+        *("createsuperuser", "--noinput"), *("--username=chief", "--email=c@e.com")
+    )
+    assert done.returncode == 0, done.stderr
     return server
 
 

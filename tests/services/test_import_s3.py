@@ -13,7 +13,7 @@ from objects_app.services.transfer import Kind, Moved, Place, Watch
 from tests.services.source import Source, run
 from tests.services.store import ACTOR, Store
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.e2e]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 MIB = 1024 * 1024
 ODD = [

@@ -22,7 +22,7 @@ from tests.servers.ports import free_port
 from tests.services.source import Source, run
 from tests.services.store import Store
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.e2e]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 MIB = 1024 * 1024
 
