@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from objects_app.access import accounts, lockout, sessions
@@ -45,7 +46,9 @@ def check_password(request: HttpRequest, username: str, password: str) -> User:
         return user
     if not lockout.is_locked(shown):
         _record_failure(request, name)
-        raise InvalidCredentials("The user name or the password is wrong.")
+        raise InvalidCredentials(
+            gettext_noop("The user name or the password is wrong.")
+        )
     locked = LoginLocked(lockout.seconds_left(shown, name))
     if lockout.was_checked(shown):
         _record_failure(request, f"{name} (locked for {locked.retry_after} s)")
@@ -59,7 +62,9 @@ def hash_and_compare(shown: HttpRequest, name: str, password: str) -> object:
     Raises TooManyLogins when others are waiting already.
     """
     if not _PRESENT.acquire(blocking=False):
-        raise TooManyLogins("Many are signing in at this moment: try again shortly.")
+        raise TooManyLogins(
+            gettext_noop("Many are signing in at this moment: try again shortly.")
+        )
     try:
         with _HASHING:
             return auth.authenticate(request=shown, username=name, password=password)

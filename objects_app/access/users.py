@@ -14,6 +14,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from objects_app.access import accounts
@@ -196,7 +197,10 @@ def _require_another_administrator(user: User) -> None:
     others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
     if not others.exists():
         raise LastAdministrator(
-            f"{user.username} is the last administrator: make somebody else one first."
+            gettext_noop(
+                "%(user)s is the last administrator: make somebody else one first."
+            ),
+            user=user.username,
         )
 
 
@@ -217,16 +221,18 @@ def _check_name(user: User) -> None:
     name = user.username
     if name in {".", ".."}:
         raise InvalidArgument(
-            "A name of dots alone stands in no address: add a letter."
+            gettext_noop("A name of dots alone stands in no address: add a letter.")
         )
     if name.lower() in RESERVED or User.objects.filter(username__iexact=name).exists():
         raise name_taken(name)
 
 
 def _no_such_user(name: str) -> NoSuchUser:
-    return NoSuchUser(f"There is no user {name}.")
+    return NoSuchUser(gettext_noop("There is no user %(name)s."), name=name)
 
 
 def name_taken(name: str) -> InvalidArgument:
     """Return the refusal of a name that a user, or a group, has already."""
-    return InvalidArgument(f"The name {name} is taken: choose another one.")
+    return InvalidArgument(
+        gettext_noop("The name %(name)s is taken: choose another one."), name=name
+    )

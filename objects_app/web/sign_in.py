@@ -30,7 +30,7 @@ class SignInForm(AuthenticationForm):
                     self.request, data["username"], data["password"]
                 )
             except InvalidCredentials as error:
-                raise ValidationError(str(error)) from error
+                raise ValidationError(error.translated()) from error
         return data
 
 
