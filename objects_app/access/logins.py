@@ -17,13 +17,14 @@ from django.views.decorators.debug import sensitive_variables
 from objects_app.access import accounts, lockout, sessions
 from objects_app.access.addresses import client_address
 from objects_app.errors import InvalidCredentials, LoginLocked, TooManyLogins
-from objects_app.models import JournalEntry
+from objects_app.models import JournalEntry, TemporaryPassword
 from objects_app.queries.rows import Actor
 from objects_app.services import audit
 
 _NAME_CHARACTERS = 150  # of a user's name in the database
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _Operation = JournalEntry.Operation
+_TO_CHANGE = "password_to_change"  # in the session
 
 # Of each process. Argon2 takes 100 MiB for each hash, and a third of a second: a burst
 # of logins must take neither a node's memory nor all of its threads.
@@ -80,6 +81,19 @@ def sign_in(request: HttpRequest, user: User, *, detail: str = "") -> None:
     record(request, _Operation.LOGIN, label=user.get_username(), detail=detail)
 
 
+def sign_in_with_password(request: HttpRequest, user: User) -> None:
+    """As `sign_in`, and keep in mind whether the password is to be changed first."""
+    sign_in(request, user)
+    if TemporaryPassword.objects.filter(user=user).exists():
+        request.session[_TO_CHANGE] = True
+
+
+def has_password_to_change(request: HttpRequest) -> bool:
+    """Whether this session began with a password that was made for the user, and has
+    not been changed since."""
+    return _TO_CHANGE in request.session
+
+
 def sign_out(request: HttpRequest) -> None:
     """End the session, if it is somebody's."""
     if request.user.is_authenticated:
@@ -90,8 +104,10 @@ def sign_out(request: HttpRequest) -> None:
 
 def record_password_change(request: HttpRequest) -> None:
     """Write down that the signed-in user has a new password; other sessions end."""
-    accounts.forget()
     label = request.user.get_username()
+    TemporaryPassword.objects.filter(user__username=label).delete()
+    request.session.pop(_TO_CHANGE, None)
+    accounts.forget()
     record(request, _Operation.CHANGE_PASSWORD, label=label)
 
 
