@@ -6,9 +6,30 @@ own status and code (`rest/problems.py`).
 
 from collections.abc import Mapping
 
+from django.utils.translation import gettext, gettext_noop
+
 
 class StoreError(Exception):
-    """Base of everything the store refuses; `str()` is meant for the caller."""
+    """Base of everything the store refuses; `str()` is meant for the caller.
+
+    `message` is English, marked with gettext_noop where it is raised, and has
+    %(name)s for each of the `parameters`. REST says `str()`, a screen `translated()`.
+    """
+
+    def __init__(self, message: str, /, **parameters: object) -> None:
+        super().__init__(message % parameters if parameters else message)
+        self.message = message
+        self.parameters = parameters
+
+    def translated(self) -> str:
+        """Return what `str()` says in the language of whoever reads the screen."""
+        text = gettext(self.message)
+        if not self.parameters:
+            return text
+        return text % {
+            name: value.translated() if isinstance(value, StoreError) else value
+            for name, value in self.parameters.items()
+        }
 
 
 def first_line(error: BaseException) -> str:
@@ -54,8 +75,10 @@ class NoSuchKey(StoreError):
     `marker` is the version id of the delete marker that hides it, if one does.
     """
 
-    def __init__(self, message: str, *, marker: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, /, *, marker: str | None = None, **parameters: object
+    ) -> None:
+        super().__init__(message, **parameters)
         self.marker = marker
 
 
@@ -68,8 +91,10 @@ class DeleteMarker(StoreError):
 
     def __init__(self, version_id: str) -> None:
         super().__init__(
-            "This version is a delete marker, with nothing to get: delete it to bring "
-            "back the version before it."
+            gettext_noop(
+                "This version is a delete marker, with nothing to get: delete it to "
+                "bring back the version before it."
+            )
         )
         self.version_id = version_id
 
@@ -99,7 +124,10 @@ class OffsetMismatch(StoreError):
     """What was sent does not begin where what arrived ends, at byte `offset`."""
 
     def __init__(self, offset: int) -> None:
-        super().__init__(f"The upload has {offset} bytes: go on from there.")
+        super().__init__(
+            gettext_noop("The upload has %(offset)s bytes: go on from there."),
+            offset=offset,
+        )
         self.offset = offset
 
 
@@ -201,8 +229,11 @@ class LoginLocked(StoreError):
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(
-            f"Too many logins failed: try again in {retry_after} seconds, or ask the "
-            "operator."
+            gettext_noop(
+                "Too many logins failed: try again in %(seconds)s seconds, or ask the "
+                "operator."
+            ),
+            seconds=retry_after,
         )
         self.retry_after = retry_after
 
@@ -222,8 +253,10 @@ class TooManyBuckets(StoreError):
 class RateLimited(StoreError):
     """The caller asks too often; again after `retry_after` seconds."""
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, /, *, retry_after: int, **parameters: object
+    ) -> None:
+        super().__init__(message, **parameters)
         self.retry_after = retry_after
 
 
@@ -232,12 +265,14 @@ class PreconditionFailed(StoreError):
 
     def __init__(
         self,
-        message: str = (
+        message: str = gettext_noop(
             "The object is not in the state that the conditions ask for: "
             "read it again and decide anew."
         ),
+        /,
+        **parameters: object,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, **parameters)
 
 
 class SourceIsTarget(StoreError):
@@ -257,7 +292,10 @@ class BatchRefused(StoreError):
 
     def __init__(self, failures: Mapping[int, StoreError]) -> None:
         super().__init__(
-            f"Nothing was changed: {len(failures)} of the operations cannot be done."
+            gettext_noop(
+                "Nothing was changed: %(count)s of the operations cannot be done."
+            ),
+            count=len(failures),
         )
         self.failures = failures
 
@@ -292,8 +330,11 @@ class BytesMissing(StoreError):
 
     def __init__(self, sha256: str) -> None:
         super().__init__(
-            f"The bytes of {sha256} are missing or damaged: upload the object again, "
-            "or tell the operator to run verify."
+            gettext_noop(
+                "The bytes of %(sha256)s are missing or damaged: upload the object "
+                "again, or tell the operator to run verify."
+            ),
+            sha256=sha256,
         )
         self.sha256 = sha256
 

@@ -8,7 +8,9 @@ from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
+from django.urls import reverse
 
+from objects_app.access import logins
 from objects_app.access import rates as limits
 from objects_app.access.authentication import authenticate
 from objects_app.access.origins import refuse_foreign_origins
@@ -18,11 +20,15 @@ from objects_app.http.pace import Crowded
 from objects_app.http.paths import raw_path
 from objects_app.rest import problems
 from objects_app.services import request_counts
+from objects_app.web import pages
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
 # Load balancers ask these by address; they tell nothing that needs protection.
 _HEALTH = frozenset({"/healthz", "/readyz"})
+
+# Where one may go before the password that was made for one is changed.
+_BEFORE_PASSWORD = frozenset({"password", "login", "logout", "javascript_catalog"})
 
 _OVERRIDE = "HTTP_X_HTTP_METHOD_OVERRIDE"
 _OVERRIDABLE = frozenset({"PATCH", "DELETE"})
@@ -38,6 +44,25 @@ def identity(get_response: Handler) -> Handler:
         response["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return response
 
+    return middleware
+
+
+def password_first(get_response: Handler) -> Handler:
+    """Lead whoever signed in with a password that was made for them to choosing one,
+    from every page of dashboard and admin."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return get_response(request)
+
+    def process_view(
+        request: HttpRequest, _view: object, _args: object, _named: object
+    ) -> HttpResponse | None:
+        here = request.resolver_match and request.resolver_match.url_name
+        if here in _BEFORE_PASSWORD or not logins.has_password_to_change(request):
+            return None
+        return pages.sent_to(request, reverse("password"))
+
+    middleware.process_view = process_view  # type: ignore[attr-defined]
     return middleware
 
 

@@ -3,6 +3,8 @@
 import re
 from ipaddress import IPv4Address
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import InvalidBucketName, InvalidKey
 
 KEY_MAX_BYTES = 1024
@@ -21,17 +23,26 @@ def check_bucket_name(name: str) -> str:
     """
     if not _BUCKET.fullmatch(name):
         raise InvalidBucketName(
-            "Use 3 to 63 lowercase letters, digits, dots and hyphens, with a letter "
-            "or digit first and last."
+            gettext_noop(
+                "Use 3 to 63 lowercase letters, digits, dots and hyphens, with a "
+                "letter or digit first and last."
+            )
         )
     if ".." in name:
-        raise InvalidBucketName("Two dots may not stand beside each other.")
+        raise InvalidBucketName(
+            gettext_noop("Two dots may not stand beside each other.")
+        )
     if _is_ipv4(name):
-        raise InvalidBucketName("A bucket name may not look like an IP address.")
+        raise InvalidBucketName(
+            gettext_noop("A bucket name may not look like an IP address.")
+        )
     if name.startswith(_RESERVED_PREFIXES) or name.endswith(_RESERVED_SUFFIXES):
         raise InvalidBucketName(
-            f"S3 reserves the prefixes {', '.join(_RESERVED_PREFIXES)} and the "
-            f"suffixes {', '.join(_RESERVED_SUFFIXES)}."
+            gettext_noop(
+                "S3 reserves the prefixes %(prefixes)s and the suffixes %(suffixes)s."
+            ),
+            prefixes=", ".join(_RESERVED_PREFIXES),
+            suffixes=", ".join(_RESERVED_SUFFIXES),
         )
     return name
 
@@ -51,20 +62,27 @@ def decode_key(raw: bytes) -> str:
     """
     if not raw:
         raise InvalidKey(
-            "The key is empty: name the object after /objects/, or list the bucket "
-            "with GET /objects?bucket=NAME."
+            gettext_noop(
+                "The key is empty: name the object after /objects/, or list the "
+                "bucket with GET /objects?bucket=NAME."
+            )
         )
     if len(raw) > KEY_MAX_BYTES:
         raise InvalidKey(
-            f"The key has {len(raw)} bytes; at most {KEY_MAX_BYTES} are allowed."
+            gettext_noop("The key has %(size)s bytes; at most %(most)s are allowed."),
+            size=len(raw),
+            most=KEY_MAX_BYTES,
         )
     if b"\0" in raw:
-        raise InvalidKey("The key holds a NUL byte (%00): leave it out.")
+        raise InvalidKey(gettext_noop("The key holds a NUL byte (%00): leave it out."))
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
         raise InvalidKey(
-            f"The key is not UTF-8 at byte {error.start}: percent-encode its UTF-8."
+            gettext_noop(
+                "The key is not UTF-8 at byte %(byte)s: percent-encode its UTF-8."
+            ),
+            byte=error.start,
         ) from error
 
 
@@ -73,7 +91,9 @@ def check_key(key: str) -> str:
     try:
         return decode_key(key.encode())
     except UnicodeEncodeError as error:  # half a surrogate pair
-        raise InvalidKey("The key is not UTF-8: send whole characters.") from error
+        raise InvalidKey(
+            gettext_noop("The key is not UTF-8: send whole characters.")
+        ) from error
 
 
 def check_prefix(prefix: str) -> str:

@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "objects_app.middleware.password_first",
 ]
 DATA_PLANE_MIDDLEWARE = [
     "objects_app.middleware.identity",

@@ -19,6 +19,7 @@ from typing import NoReturn
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.translation import gettext_noop
 
 from objects_app.access import accounts, presigned, rates, tokens
 from objects_app.access.accounts import Account
@@ -60,7 +61,9 @@ def authenticate(request: HttpRequest, *, path: bytes) -> Principal:
     authorization = meta.get("HTTP_AUTHORIZATION")
     by_url = presigned.is_presigned(meta.get("QUERY_STRING", ""))
     if by_url and authorization is not None:
-        raise InvalidCredentials("Send Authorization or a presigned URL, not both.")
+        raise InvalidCredentials(
+            gettext_noop("Send Authorization or a presigned URL, not both.")
+        )
     if by_url:
         return _by_url(request, path, nobody)
     if authorization is not None:
@@ -210,8 +213,10 @@ def _require_csrf_header(request: HttpRequest) -> None:
     middleware.process_request(probe)
     if middleware.process_view(probe, _accepted, (), {}) is not None:
         raise CsrfRequired(
-            "Signed in by cookie, writing needs the X-CSRFToken header: send the "
-            "csrftoken cookie's value in it, or use an access key."
+            gettext_noop(
+                "Signed in by cookie, writing needs the X-CSRFToken header: send "
+                "the csrftoken cookie's value in it, or use an access key."
+            )
         )
 
 
@@ -255,8 +260,10 @@ def _refuse(nobody: Principal) -> NoReturn:
     """
     rates.count_failure(nobody.address)
     raise InvalidCredentials(
-        "These credentials are wrong, expired or revoked, or neither Bearer nor Basic: "
-        "check the key, or get a new token."
+        gettext_noop(
+            "These credentials are wrong, expired or revoked, or neither Bearer "
+            "nor Basic: check the key, or get a new token."
+        )
     )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import InvalidCredentials
 from objects_app.services.identities import Identity
@@ -25,7 +26,9 @@ def identity_of(claimed: Mapping[str, Any], *, all_of_them: bool) -> Identity:
     """
     subject: str = claimed["sub"]
     if not 0 < len(subject) <= _SUBJECT_CHARACTERS or "\0" in subject:
-        raise InvalidCredentials("The token is not accepted: its subject is no name.")
+        raise InvalidCredentials(
+            gettext_noop("The token is not accepted: its subject is no name.")
+        )
     values = _values(claimed.get(settings.OIDC_GROUPS_CLAIM))
     if values is None and all_of_them:
         values = frozenset()

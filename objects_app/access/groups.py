@@ -5,6 +5,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.utils.translation import gettext_noop
 
 from objects_app.access import accounts
 from objects_app.access.users import ADD_BUCKET, TOLD, known_user, name_taken
@@ -76,7 +77,8 @@ def create_group(*, name: str, by: Actor) -> None:
     name = name.strip()
     if not (0 < len(name) <= _MOST_CHARACTERS and name.isprintable()):
         raise InvalidArgument(
-            f"A group's name has 1 to {_MOST_CHARACTERS} printable characters."
+            gettext_noop("A group's name has 1 to %(most)s printable characters."),
+            most=_MOST_CHARACTERS,
         )
     if Group.objects.filter(name__iexact=name).exists():
         raise name_taken(name)
@@ -93,7 +95,10 @@ def delete_group(*, name: str, by: Actor) -> None:
     with transaction.atomic():
         group = _find(name)
         if group.user_set.exists() or group.bucket_grants.exists():
-            raise GroupInUse(f"{name} has members or grants: take them back first.")
+            raise GroupInUse(
+                gettext_noop("%(name)s has members or grants: take them back first."),
+                name=name,
+            )
         group.delete()
         audit.record(operation=_Operation.DELETE_GROUP, by=by, detail=name)
 
@@ -141,7 +146,7 @@ def _row(group: Group) -> GroupRow:
 def _find(name: str) -> Group:
     group = Group.objects.filter(name=name).first() if is_storable(name) else None
     if group is None:
-        raise NoSuchGroup(f"There is no group {name}.")
+        raise NoSuchGroup(gettext_noop("There is no group %(name)s."), name=name)
     return group
 
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import IssuerUnavailable
 
@@ -180,7 +181,7 @@ def _age(known: Known) -> float:
 
 def _unavailable() -> IssuerUnavailable:
     return IssuerUnavailable(
-        "The identity provider does not answer: try again shortly."
+        gettext_noop("The identity provider does not answer: try again shortly.")
     )
 
 

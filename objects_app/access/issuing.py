@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from objects_app.access import logins, presigned, tokens
@@ -43,7 +44,9 @@ def token_for_key(request: HttpRequest) -> tokens.Issued:
     principal = principal_of(request)
     if principal.kind != "key" or principal.user_id is None:
         raise CredentialsRequired(
-            "Send username and password as JSON, or an access key in Authorization."
+            gettext_noop(
+                "Send username and password as JSON, or an access key in Authorization."
+            )
         )
     issued = tokens.issue(
         user_id=principal.user_id,

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Subquery
 from django.db.models.functions import Now
 from django.utils.timezone import now
+from django.utils.translation import gettext_noop
 
 from objects_app.access import accounts
 from objects_app.access.sealing import SecretUnreadable, is_current, seal, unseal
@@ -107,8 +108,11 @@ def create_key(
     with transaction.atomic():
         if AccessKey.objects.filter(user_id=user_id).count() >= MOST_KEYS:
             raise InvalidArgument(
-                f"A user may have {MOST_KEYS} keys, and revoked ones count, as they "
-                "are kept for the record: use another user."
+                gettext_noop(
+                    "A user may have %(most)s keys, and revoked ones count, as "
+                    "they are kept for the record: use another user."
+                ),
+                most=MOST_KEYS,
             )
         lifetime = timedelta(seconds=limits.seconds) if limits.seconds else None
         key = AccessKey.objects.create(
@@ -160,7 +164,10 @@ def revoke_key(*, key_id: str, user_id: int | None, by: Actor) -> None:
         keys = keys.filter(user_id=user_id)
     with transaction.atomic():
         if not (is_access_key_id(key_id) and keys.exists()):
-            raise NoSuchAccessKey(f"There is no key {key_id}: see GET /auth/keys.")
+            raise NoSuchAccessKey(
+                gettext_noop("There is no key %(key_id)s: see GET /auth/keys."),
+                key_id=key_id,
+            )
         if keys.filter(revoked_at__isnull=True).update(revoked_at=Now()):
             audit.record(
                 operation=JournalEntry.Operation.REVOKE_KEY, by=by, detail=key_id
@@ -197,14 +204,15 @@ def rotate(*, by: Actor, progress: Callable[[int], object]) -> Rotated:
 def _check(label: str, limits: Limits) -> None:
     if len(label) > _MOST_CHARACTERS or not label.isprintable():
         raise InvalidArgument(
-            f"A label has at most {_MOST_CHARACTERS} printable characters."
+            gettext_noop("A label has at most %(most)s printable characters."),
+            most=_MOST_CHARACTERS,
         )
     if limits.seconds is not None and not 0 < limits.seconds <= MOST_SECONDS:
-        raise InvalidArgument("A key works for 1 second to 10 years.")
+        raise InvalidArgument(gettext_noop("A key works for 1 second to 10 years."))
     if limits.only_bucket:
         check_bucket_name(limits.only_bucket)
     elif limits.only_prefix:
-        raise InvalidArgument("Name the bucket that the prefix is in.")
+        raise InvalidArgument(gettext_noop("Name the bucket that the prefix is in."))
     check_prefix(limits.only_prefix)
 
 

@@ -11,18 +11,20 @@ from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from objects_app.access import accounts, lockout, sessions
 from objects_app.access.addresses import client_address
 from objects_app.errors import InvalidCredentials, LoginLocked, TooManyLogins
-from objects_app.models import JournalEntry
+from objects_app.models import JournalEntry, TemporaryPassword
 from objects_app.queries.rows import Actor
 from objects_app.services import audit
 
 _NAME_CHARACTERS = 150  # of a user's name in the database
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _Operation = JournalEntry.Operation
+_TO_CHANGE = "password_to_change"  # in the session
 
 # Of each process. Argon2 takes 100 MiB for each hash, and a third of a second: a burst
 # of logins must take neither a node's memory nor all of its threads.
@@ -45,7 +47,9 @@ def check_password(request: HttpRequest, username: str, password: str) -> User:
         return user
     if not lockout.is_locked(shown):
         _record_failure(request, name)
-        raise InvalidCredentials("The user name or the password is wrong.")
+        raise InvalidCredentials(
+            gettext_noop("The user name or the password is wrong.")
+        )
     locked = LoginLocked(lockout.seconds_left(shown, name))
     if lockout.was_checked(shown):
         _record_failure(request, f"{name} (locked for {locked.retry_after} s)")
@@ -59,7 +63,9 @@ def hash_and_compare(shown: HttpRequest, name: str, password: str) -> object:
     Raises TooManyLogins when others are waiting already.
     """
     if not _PRESENT.acquire(blocking=False):
-        raise TooManyLogins("Many are signing in at this moment: try again shortly.")
+        raise TooManyLogins(
+            gettext_noop("Many are signing in at this moment: try again shortly.")
+        )
     try:
         with _HASHING:
             return auth.authenticate(request=shown, username=name, password=password)
@@ -75,6 +81,19 @@ def sign_in(request: HttpRequest, user: User, *, detail: str = "") -> None:
     record(request, _Operation.LOGIN, label=user.get_username(), detail=detail)
 
 
+def sign_in_with_password(request: HttpRequest, user: User) -> None:
+    """As `sign_in`, and keep in mind whether the password is to be changed first."""
+    sign_in(request, user)
+    if TemporaryPassword.objects.filter(user=user).exists():
+        request.session[_TO_CHANGE] = True
+
+
+def has_password_to_change(request: HttpRequest) -> bool:
+    """Whether this session began with a password that was made for the user, and has
+    not been changed since."""
+    return _TO_CHANGE in request.session
+
+
 def sign_out(request: HttpRequest) -> None:
     """End the session, if it is somebody's."""
     if request.user.is_authenticated:
@@ -85,8 +104,10 @@ def sign_out(request: HttpRequest) -> None:
 
 def record_password_change(request: HttpRequest) -> None:
     """Write down that the signed-in user has a new password; other sessions end."""
-    accounts.forget()
     label = request.user.get_username()
+    TemporaryPassword.objects.filter(user__username=label).delete()
+    request.session.pop(_TO_CHANGE, None)
+    accounts.forget()
     record(request, _Operation.CHANGE_PASSWORD, label=label)
 
 

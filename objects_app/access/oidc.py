@@ -13,6 +13,7 @@ import jwt
 from cachetools import LRUCache
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext_noop
 
 from objects_app.access import claims, issuer, logins
 from objects_app.errors import InvalidCredentials
@@ -66,7 +67,9 @@ def read(token: str, request: HttpRequest | None = None) -> int:
             detail="bearer token of the OIDC issuer; new user",
         )
     if not signed_on.user.is_active:
-        raise InvalidCredentials("The token is not accepted: its user is disabled.")
+        raise InvalidCredentials(
+            gettext_noop("The token is not accepted: its user is disabled.")
+        )
     until = min(time.time() + settings.ACCESS_CACHE_SECONDS, float(claimed["exp"]))
     with _reading:
         _read[digest] = _Read(signed_on.user.pk, until)
@@ -138,4 +141,6 @@ def _issuer_said(token: str) -> object:
 
 
 def _refused(reason: str) -> InvalidCredentials:
-    return InvalidCredentials(f"The token is not accepted: {reason}.")
+    return InvalidCredentials(
+        gettext_noop("The token is not accepted: %(reason)s."), reason=reason
+    )

@@ -6,6 +6,7 @@ the cookie of whoever looks at it.
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import ForeignOrigin
 
@@ -21,8 +22,10 @@ def refuse_foreign_origins(request: HttpRequest) -> None:
     """
     if request.method not in SAFE_METHODS and is_foreign(request):
         raise ForeignOrigin(
-            "A page of another origin sent this: add its origin to "
-            "CORS_ALLOWED_ORIGINS if it may."
+            gettext_noop(
+                "A page of another origin sent this: add its origin to "
+                "CORS_ALLOWED_ORIGINS if it may."
+            )
         )
 
 

@@ -1,5 +1,7 @@
 """What callers may do with what is their own: access keys, presigned URLs, jobs."""
 
+from django.utils.translation import gettext_noop
+
 from objects_app.access import accounts, policy, tokens
 from objects_app.access.presigned import Issuer
 from objects_app.access.principals import Principal
@@ -24,7 +26,10 @@ def key_maker(principal: Principal) -> int:
     user_id = known_user(principal)
     if not principal.is_person:
         raise AccessDenied(
-            "An access key makes no keys: sign in, or get a token with your password."
+            gettext_noop(
+                "An access key makes no keys: sign in, or get a token with your "
+                "password."
+            )
         )
     return user_id
 
@@ -37,8 +42,10 @@ def key_revoker(principal: Principal, key_id: str) -> int | None:
     user_id = known_user(principal)
     if not principal.is_person and principal.key_id != key_id:
         raise AccessDenied(
-            "An access key revokes only itself: sign in, or get a token with your "
-            "password."
+            gettext_noop(
+                "An access key revokes only itself: sign in, or get a token with "
+                "your password."
+            )
         )
     return None if principal.is_superuser else user_id
 
@@ -52,7 +59,9 @@ def administrator(principal: Principal, what: str) -> None:
     known_user(principal)
     policy.require_superuser(principal, what)
     if not principal.is_person:
-        raise AccessDenied(f"An access key may not {what}: sign in.")
+        raise AccessDenied(
+            gettext_noop("An access key may not %(what)s: sign in."), what=what
+        )
 
 
 def journal_reader(principal: Principal, bucket: str) -> BucketRow | None:
@@ -66,7 +75,7 @@ def journal_reader(principal: Principal, bucket: str) -> BucketRow | None:
     if principal.is_superuser and not principal.only_bucket:
         return None
     if not bucket:
-        raise BucketRequired("Name a bucket that you own.")
+        raise BucketRequired(gettext_noop("Name a bucket that you own."))
     return policy.bucket_for(principal, bucket, policy.Action.OWN)
 
 
@@ -98,5 +107,7 @@ def jobs_to_cancel(principal: Principal) -> Whose:
     """As `jobs_of`, for ending them. Raises AccessDenied for a key that only reads."""
     whose = jobs_of(principal)
     if principal.read_only:
-        raise AccessDenied("This access key only reads: use another one to cancel.")
+        raise AccessDenied(
+            gettext_noop("This access key only reads: use another one to cancel.")
+        )
     return whose

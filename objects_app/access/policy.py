@@ -20,6 +20,7 @@ from enum import Enum
 from typing import Literal, NoReturn
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from objects_app.access.principals import Principal
 from objects_app.errors import (
@@ -138,8 +139,10 @@ def upload_for(
     except (NoSuchBucket, AccessDenied):
         pass
     raise NoSuchUpload(
-        "There is no upload of that id: it was aborted, has expired, or you may not "
-        "write its key."
+        gettext_noop(
+            "There is no upload of that id: it was aborted, has expired, or you "
+            "may not write its key."
+        )
     )
 
 
@@ -158,10 +161,14 @@ def new_bucket(principal: Principal, name: str) -> BucketRow | NewBucket:
         if row is not None and _role(principal, row) >= Role.OWNER:
             return row
     if principal.read_only or principal.only_bucket:
-        raise AccessDenied("This access key is limited, and creates no buckets.")
+        raise AccessDenied(
+            gettext_noop("This access key is limited, and creates no buckets.")
+        )
     raise AccessDenied(
-        "You may not create buckets: ask an administrator for the permission "
-        "objects_app.add_bucket."
+        gettext_noop(
+            "You may not create buckets: ask an administrator for the permission "
+            "objects_app.add_bucket."
+        )
     )
 
 
@@ -187,8 +194,11 @@ def readable_keys(principal: Principal, prefix: str) -> Scope:
     """
     if not prefix.startswith(principal.only_prefix):
         raise BucketRequired(
-            "This access key is limited to a prefix: list with "
-            f"bucket={principal.only_bucket} and that prefix."
+            gettext_noop(
+                "This access key is limited to a prefix: list with "
+                "bucket=%(bucket)s and that prefix."
+            ),
+            bucket=principal.only_bucket,
         )
     return readable(principal)
 
@@ -216,7 +226,7 @@ def searchable(principal: Principal, bucket: str, prefix: str) -> list[Reach]:
 def require_superuser(principal: Principal, what: str) -> None:
     """Raise AccessDenied unless the caller is an administrator, and may write."""
     if not principal.is_superuser or principal.read_only:
-        raise AccessDenied(f"Only administrators may {what}.")
+        raise AccessDenied(gettext_noop("Only administrators may %(what)s."), what=what)
 
 
 def allows(principal: Principal, bucket: BucketRow, action: Action) -> bool:
@@ -276,15 +286,26 @@ def _nothing_to_read(
         if marker is not None:
             return DeleteMarker(version)
         return NoSuchVersion(
-            "There is no such version of that key: list them with "
-            f"GET /versions?bucket={bucket.name}."
+            gettext_noop(
+                "There is no such version of that key: list them with GET "
+                "/versions?bucket=%(bucket)s."
+            ),
+            bucket=bucket.name,
         )
     hidden_by = marker.version_id if marker else None
     if at is None and bucket.versioning != Bucket.Versioning.OFF:
         hidden_by = history.latest_marker(bucket_id=bucket.id, key=key)
     return NoSuchKey(
-        f"There {'was then' if at else 'is'} no object of that key in bucket "
-        f"{bucket.name}: list the bucket with GET /objects?bucket={bucket.name}.",
+        gettext_noop(
+            "There was then no object of that key in bucket %(bucket)s: list the "
+            "bucket with GET /objects?bucket=%(bucket)s."
+        )
+        if at
+        else gettext_noop(
+            "There is no object of that key in bucket %(bucket)s: list the bucket "
+            "with GET /objects?bucket=%(bucket)s."
+        ),
+        bucket=bucket.name,
         marker=hidden_by,
     )
 
@@ -322,9 +343,15 @@ def _allow(
     if row is None or not allows(principal, row, Action.READ):
         raise _no_such_bucket(name)
     if principal.read_only and _NEEDS[action] > Role.READER:
-        raise AccessDenied("This access key only reads: use another one to write.")
+        raise AccessDenied(
+            gettext_noop("This access key only reads: use another one to write.")
+        )
     raise AccessDenied(
-        f"You may read from bucket {name}, but not do this: ask its owner for a grant."
+        gettext_noop(
+            "You may read from bucket %(name)s, but not do this: ask its owner for "
+            "a grant."
+        ),
+        name=name,
     )
 
 
@@ -338,7 +365,9 @@ def _allow_put(
     except NoSuchBucket as error:
         if may_create(principal):
             raise
-        raise NoSuchBucket(f"{error} You may not create buckets.") from None
+        raise NoSuchBucket(
+            gettext_noop("%(error)s You may not create buckets."), error=error
+        ) from None
 
 
 def _refuse_strangers(principal: Principal, action: Action) -> None:
@@ -355,12 +384,17 @@ def _refuse_strangers(principal: Principal, action: Action) -> None:
 
 
 def _no_such_bucket(name: str) -> NoSuchBucket:
-    return NoSuchBucket(f"There is no bucket {name}, or you may not know of it.")
+    return NoSuchBucket(
+        gettext_noop("There is no bucket %(name)s, or you may not know of it."),
+        name=name,
+    )
 
 
 def require_credentials() -> NoReturn:
     """Raise CredentialsRequired, with what to do about it."""
     raise CredentialsRequired(
-        "Callers without credentials may not do this here: send an access key, as in "
-        "curl -u KEY_ID:SECRET, or sign in at /ui/login/."
+        gettext_noop(
+            "Callers without credentials may not do this here: send an access key, "
+            "as in curl -u KEY_ID:SECRET, or sign in at /ui/login/."
+        )
     )

@@ -11,6 +11,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
+from django.utils.translation import gettext_noop
+
 from objects_app.access.sealing import KID, DerivedKey, base64url, derive, find
 from objects_app.errors import InvalidArgument, InvalidPresigned, PresignedExpired
 
@@ -89,9 +91,11 @@ def sign(
     _check_text("filename", filename)
     _check_text("version", version)
     if max_bytes is not None and not 0 <= max_bytes < _MAX_NUMBER:
-        raise InvalidArgument("max_bytes is a number of bytes from 0 on.")
+        raise InvalidArgument(gettext_noop("max_bytes is a number of bytes from 0 on."))
     if sha256 is not None and not re.fullmatch(_SHA256, sha256):
-        raise InvalidArgument("sha256 has 64 digits of lower-case hexadecimal.")
+        raise InvalidArgument(
+            gettext_noop("sha256 has 64 digits of lower-case hexadecimal.")
+        )
     current = derive(_PURPOSE)[0]
     values = {
         "key": key,
@@ -150,7 +154,9 @@ def read(*, method: str, path: bytes, query_string: str, now: float) -> Presigne
     if expires_at > now + MAX_SECONDS + _CLOCK_SECONDS:
         raise _refusal()
     if expires_at <= now:
-        raise PresignedExpired("This presigned URL has expired: ask for a new one.")
+        raise PresignedExpired(
+            gettext_noop("This presigned URL has expired: ask for a new one.")
+        )
     return Presigned(
         issuer=Issuer(
             int(form["user"]), _text(form["key_id"]) or "", _text(form["auth"]) or ""
@@ -172,12 +178,16 @@ def _check_method(
 ) -> None:
     """A constraint that its method does not heed would promise what nobody keeps."""
     if method not in METHODS:
-        raise InvalidArgument("A presigned URL is for GET, HEAD, PUT or DELETE.")
+        raise InvalidArgument(
+            gettext_noop("A presigned URL is for GET, HEAD, PUT or DELETE.")
+        )
     of_uploads = (content_type, max_bytes, sha256)
     if method != "PUT" and any(value is not None for value in of_uploads):
-        raise InvalidArgument("content_type, max_bytes and sha256 are for PUT alone.")
+        raise InvalidArgument(
+            gettext_noop("content_type, max_bytes and sha256 are for PUT alone.")
+        )
     if method not in {"GET", "HEAD"} and filename is not None:
-        raise InvalidArgument("filename is for GET and HEAD alone.")
+        raise InvalidArgument(gettext_noop("filename is for GET and HEAD alone."))
 
 
 def _check_text(name: str, text: str | None) -> None:
@@ -186,10 +196,14 @@ def _check_text(name: str, text: str | None) -> None:
     try:
         raw = text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidArgument(f"{name} holds half a character.") from error
+        raise InvalidArgument(
+            gettext_noop("%(name)s holds half a character."), name=name
+        ) from error
     if not 0 < len(raw) <= _MAX_TEXT_BYTES or _CONTROL.search(text):
         raise InvalidArgument(
-            f"{name} has 1 to {_MAX_TEXT_BYTES} bytes and no control characters."
+            gettext_noop("%(name)s has 1 to %(most)s bytes and no control characters."),
+            name=name,
+            most=_MAX_TEXT_BYTES,
         )
 
 
@@ -206,6 +220,8 @@ def _signature(key: DerivedKey, method: str, path: bytes, signed: str) -> str:
 
 def _refusal() -> InvalidPresigned:
     return InvalidPresigned(
-        "This presigned URL is not as it was signed: use it whole, with its method, "
-        "and quote it in a shell; else ask for a new one."
+        gettext_noop(
+            "This presigned URL is not as it was signed: use it whole, with its "
+            "method, and quote it in a shell; else ask for a new one."
+        )
     )

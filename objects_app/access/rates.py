@@ -15,6 +15,7 @@ from typing import NamedTuple, cast
 
 import redis
 from django.conf import settings
+from django.utils.translation import gettext_noop
 from limits import RateLimitItem, parse
 from limits.storage import RedisStorage
 from limits.storage.base import SlidingWindowCounterSupport
@@ -65,8 +66,14 @@ class Standing(NamedTuple):
     def refusal(self) -> RateLimited:
         """Return what to raise at a caller who is not allowed to go on."""
         return RateLimited(
-            f"More than {self.quota} {self.policy} requests in {self.window} s: go on "
-            f"in {self.seconds} s.",
+            gettext_noop(
+                "More than %(quota)s %(policy)s requests in %(window)s s: go on in "
+                "%(seconds)s s."
+            ),
+            quota=self.quota,
+            policy=self.policy,
+            window=self.window,
+            seconds=self.seconds,
             retry_after=self.seconds,
         )
 
@@ -148,8 +155,11 @@ def count_failure(address: str) -> None:
     standing = limits.hit(AUTH, f"guesser:{_network(address)}")
     if not standing.allowed:
         raise RateLimited(
-            "Too many wrong credentials came from your address: go on in "
-            f"{standing.seconds} s.",
+            gettext_noop(
+                "Too many wrong credentials came from your address: go on in "
+                "%(seconds)s s."
+            ),
+            seconds=standing.seconds,
             retry_after=standing.seconds,
         )
 

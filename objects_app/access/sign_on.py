@@ -15,6 +15,7 @@ from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponseRedirect
+from django.utils.translation import gettext_noop
 
 from objects_app.access import accounts, claims, issuer, oidc
 from objects_app.errors import InvalidCredentials, IssuerUnavailable
@@ -60,9 +61,11 @@ class _Client(DjangoOAuth2App):  # type: ignore[misc] # no types
         if not hmac.compare_digest(
             str(claimed.get("nonce", "")).encode(), nonce.encode()
         ):
-            raise InvalidCredentials("The answer belongs to another sign-on.")
+            raise InvalidCredentials(
+                gettext_noop("The answer belongs to another sign-on.")
+            )
         if claimed.get("azp", self.client_id) != self.client_id:
-            raise InvalidCredentials("The answer is for another client.")
+            raise InvalidCredentials(gettext_noop("The answer is for another client."))
         return claimed
 
 
@@ -90,23 +93,27 @@ def finish(request: HttpRequest) -> User:
     except OAuthError as error:
         logger.info("A sign-on failed: %.200r", error)
         raise InvalidCredentials(
-            "The sign-on was not finished, took too long or was begun elsewhere."
+            gettext_noop(
+                "The sign-on was not finished, took too long or was begun elsewhere."
+            )
         ) from error
     except (requests.RequestException, ValueError) as error:
         raise IssuerUnavailable(
-            "The identity provider's answer is unusable."
+            gettext_noop("The identity provider's answer is unusable.")
         ) from error
     user = identities.sign_on(claims.identity_of(claimed, all_of_them=True)).user
     accounts.forget()  # claims may have changed what the user may do
     if not user.is_active:
-        raise InvalidCredentials("This user is disabled here: ask the operator.")
+        raise InvalidCredentials(
+            gettext_noop("This user is disabled here: ask the operator.")
+        )
     return user
 
 
 def _client() -> _Client:
     its = issuer.configured()
     if its is None:
-        raise InvalidCredentials("No OIDC_ISSUER is configured.")
+        raise InvalidCredentials(gettext_noop("No OIDC_ISSUER is configured."))
     known = its.known()
     return _Client(
         _States("oidc"),
@@ -128,11 +135,15 @@ def _completed(client: _Client, token: dict[str, Any]) -> dict[str, Any]:
     """Return the ID token's claims, those it lacks from the userinfo endpoint."""
     claimed: dict[str, Any] | None = token.get("userinfo")
     if claimed is None:
-        raise InvalidCredentials("The identity provider sent no ID token.")
+        raise InvalidCredentials(
+            gettext_noop("The identity provider sent no ID token.")
+        )
     wanted = {settings.OIDC_USERNAME_CLAIM, settings.OIDC_GROUPS_CLAIM}
     if wanted <= claimed.keys() or not client.server_metadata["userinfo_endpoint"]:
         return claimed
     more: dict[str, Any] = client.userinfo(token=token)
     if more.get("sub") != claimed["sub"]:  # OpenID Connect Core 5.3.2
-        raise InvalidCredentials("The identity provider told of somebody else.")
+        raise InvalidCredentials(
+            gettext_noop("The identity provider told of somebody else.")
+        )
     return {**more, **claimed}

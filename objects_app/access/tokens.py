@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jwt
+from django.utils.translation import gettext_noop
 
 from objects_app.access.sealing import DerivedKey, base64url, derive, find
 from objects_app.errors import InvalidCredentials
@@ -138,5 +139,7 @@ def _claims(said: dict[str, Any]) -> Claims:
 
 def _refusal() -> InvalidCredentials:
     return InvalidCredentials(
-        "The token is not valid, or no longer: get another from POST /auth/token."
+        gettext_noop(
+            "The token is not valid, or no longer: get another from POST /auth/token."
+        )
     )

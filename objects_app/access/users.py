@@ -14,11 +14,12 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
 
 from objects_app.access import accounts
 from objects_app.errors import InvalidArgument, LastAdministrator, NoSuchUser
-from objects_app.models import ConsoleSession, JournalEntry
+from objects_app.models import ConsoleSession, JournalEntry, TemporaryPassword
 from objects_app.names import is_storable
 from objects_app.queries.rows import Actor
 from objects_app.services import audit
@@ -92,41 +93,44 @@ def known_user(name: str) -> User:
     return user
 
 
-def new_password() -> str:
-    """Return a password that nobody guesses, to be handed on and changed."""
-    return secrets.token_urlsafe(_PASSWORD_BYTES)
-
-
 @sensitive_variables("password")
-def create_user(*, name: str, password: str, by: Actor) -> None:
-    """Make a user, who may nothing yet.
+def create_user(*, name: str, password: str = "", by: Actor) -> str:
+    """Make a user, who may nothing yet, and return the password: without one, it is
+    made here, to be handed on and changed at the first sign-in.
 
     Raises InvalidArgument for a name that is taken (in any case) or none, and for a
     password that the validators refuse.
     """
     user = User(username=User.normalize_username(name).strip())
-    _set_password(user, password)
+    known = _set_password(user, password)
     _check_name(user)
     try:
         with transaction.atomic():
             user.save()
+            _remember_whose(user, password)
             audit.record(operation=_Operation.CREATE_USER, by=by, detail=user.username)
     except IntegrityError:
         raise name_taken(user.username) from None
+    return known
 
 
 @sensitive_variables("password")
-def set_password(*, name: str, password: str, by: Actor) -> None:
-    """Give a user another password; their sessions, and tokens got with the former one,
-    end. Raises NoSuchUser, and InvalidArgument as `create_user`."""
+def set_password(*, name: str, password: str = "", by: Actor) -> str:
+    """Give a user another password, and return it as `create_user` does; their
+    sessions, and tokens got with the former one, end.
+
+    Raises NoSuchUser, and InvalidArgument as `create_user`.
+    """
     user = known_user(name)
-    _set_password(user, password)
+    known = _set_password(user, password)
     with transaction.atomic():
         user.save(update_fields=["password"])
+        _remember_whose(user, password)
         audit.record(
             operation=_Operation.CHANGE_PASSWORD, by=by, detail=f"of {user.username}"
         )
     accounts.forget()
+    return known
 
 
 def change_user(*, name: str, changes: Mapping[Change, bool], by: Actor) -> None:
@@ -196,17 +200,31 @@ def _require_another_administrator(user: User) -> None:
     others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=user.pk)
     if not others.exists():
         raise LastAdministrator(
-            f"{user.username} is the last administrator: make somebody else one first."
+            gettext_noop(
+                "%(user)s is the last administrator: make somebody else one first."
+            ),
+            user=user.username,
         )
 
 
-@sensitive_variables("password")
-def _set_password(user: User, password: str) -> None:
+@sensitive_variables("password", "known")
+def _set_password(user: User, password: str) -> str:
+    known = password or secrets.token_urlsafe(_PASSWORD_BYTES)
     try:
-        validate_password(password, user)
+        validate_password(known, user)
     except ValidationError as error:
         raise InvalidArgument(" ".join(error.messages)) from None
-    user.set_password(password)
+    user.set_password(known)
+    return known
+
+
+@sensitive_variables("password")
+def _remember_whose(user: User, password: str) -> None:
+    """Keep whether the password was made here, and so is known to somebody else."""
+    if password:
+        TemporaryPassword.objects.filter(user=user).delete()
+    else:
+        TemporaryPassword.objects.update_or_create(user=user)
 
 
 def _check_name(user: User) -> None:
@@ -217,16 +235,18 @@ def _check_name(user: User) -> None:
     name = user.username
     if name in {".", ".."}:
         raise InvalidArgument(
-            "A name of dots alone stands in no address: add a letter."
+            gettext_noop("A name of dots alone stands in no address: add a letter.")
         )
     if name.lower() in RESERVED or User.objects.filter(username__iexact=name).exists():
         raise name_taken(name)
 
 
 def _no_such_user(name: str) -> NoSuchUser:
-    return NoSuchUser(f"There is no user {name}.")
+    return NoSuchUser(gettext_noop("There is no user %(name)s."), name=name)
 
 
 def name_taken(name: str) -> InvalidArgument:
     """Return the refusal of a name that a user, or a group, has already."""
-    return InvalidArgument(f"The name {name} is taken: choose another one.")
+    return InvalidArgument(
+        gettext_noop("The name %(name)s is taken: choose another one."), name=name
+    )

@@ -15,7 +15,14 @@ from objects_app.access import keys, lockout, sessions
 from objects_app.admin.actions import Told, confirmed, each
 from objects_app.admin.base import ReadOnlyAdmin, actor_of
 from objects_app.admin.lists import Rows, some
-from objects_app.models import AccessKey, Allowance, ConsoleSession, Grant, OidcIdentity
+from objects_app.models import (
+    AccessKey,
+    Allowance,
+    ConsoleSession,
+    Grant,
+    OidcIdentity,
+    TemporaryPassword,
+)
 
 
 @admin.register(AccessKey)
@@ -65,6 +72,20 @@ class AllowanceAdmin(ReadOnlyAdmin):
     """How much users may own."""
 
     list_display = ("user", "buckets", "objects_quota", "bytes_quota")
+    list_select_related = ("user",)
+    search_fields = ("user",)
+    search_help_text = _("A user's name")
+
+    def find(self, rows: Rows, term: str) -> Rows:
+        """Return the user's."""
+        return rows.filter(user__username=term)
+
+
+@admin.register(TemporaryPassword)
+class TemporaryPasswordAdmin(ReadOnlyAdmin):
+    """Whose password is to be changed when signing in."""
+
+    list_display = ("user", "created_at")
     list_select_related = ("user",)
     search_fields = ("user",)
     search_help_text = _("A user's name")

@@ -82,7 +82,7 @@ def each(rows: list[Any], do: Callable[[Any], object]) -> Iterator[Told]:
             do(row)
             done += 1
         except StoreError as error:
-            yield messages.ERROR, f"{row}: {error}"
+            yield messages.ERROR, f"{row}: {error.translated()}"
     if done:
         text = ngettext("Done: %(count)d row.", "Done: %(count)d rows.", done)
         yield messages.SUCCESS, text % {"count": done}

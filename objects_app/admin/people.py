@@ -19,7 +19,7 @@ from objects_app.access import accounts, groups, users
 from objects_app.admin.actions import Told, confirmed, each
 from objects_app.admin.base import StoreAdmin, actor_of
 from objects_app.admin.lists import Rows
-from objects_app.models import JournalEntry
+from objects_app.models import JournalEntry, TemporaryPassword
 from objects_app.services import audit
 from objects_app.services.identities import RESERVED
 
@@ -139,6 +139,7 @@ class UserAdmin(PeopleAdmin, django_admin.UserAdmin):  # type: ignore[type-arg]
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
         """Tell a new password from other changes."""
         if message == [{"changed": {"fields": ["password"]}}]:
+            TemporaryPassword.objects.filter(user=obj).delete()
             detail = f"of {obj.username}"
             self.record(request, _Operation.CHANGE_PASSWORD, detail)
             return admin.ModelAdmin.log_change(self, request, obj, message)

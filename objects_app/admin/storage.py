@@ -197,7 +197,7 @@ class BlobAdmin(ReadOnlyAdmin):
                 by=actor_of(request),
             )
         except StoreError as error:
-            yield messages.ERROR, str(error)
+            yield messages.ERROR, error.translated()
             return
         for sha256 in seen.missing:
             yield messages.ERROR, _("%(sha256)s is missing.") % {"sha256": sha256}

@@ -10,6 +10,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO, Self
 
+from django.utils.translation import gettext_noop
+
 from objects_app.blobs import ingest
 from objects_app.blobs.hashing import CHUNK_BYTES
 from objects_app.blobs.ingest import Spool, storage_failures
@@ -146,7 +148,9 @@ class FilesystemBackend:
             ingest.write_all(descriptor, content)
             os.fsync(descriptor)
             if path.read_bytes() != content:
-                raise StorageUnavailable("The storage does not give back what it took.")
+                raise StorageUnavailable(
+                    gettext_noop("The storage does not give back what it took.")
+                )
 
     @contextmanager
     def _draft(self, spool: Spool) -> Iterator[Path]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol, Self
 
+from django.utils.translation import gettext_noop
+
 from objects_app.blobs.cores import use_every_core
 from objects_app.errors import BodyTooLarge, IncompleteBody
 
@@ -77,8 +79,12 @@ class HashingReader:
             yield chunk
         if self._length is not None and self.size < self._length:
             raise IncompleteBody(
-                f"The body ended after {self.size} of {self._length} bytes: "
-                "send it again whole."
+                gettext_noop(
+                    "The body ended after %(size)s of %(length)s bytes: send it "
+                    "again whole."
+                ),
+                size=self.size,
+                length=self._length,
             )
         self._wait_until_at_most(0)
         if self._part_left != self._part_bytes:
@@ -101,8 +107,10 @@ class HashingReader:
     def _refuse_beyond_limit(self, size: int) -> None:
         if size > self._limit:
             raise BodyTooLarge(
-                f"The body is larger than the {self._limit} bytes that may be sent "
-                "here."
+                gettext_noop(
+                    "The body is larger than the %(most)s bytes that may be sent here."
+                ),
+                most=self._limit,
             )
 
     def _hash(self, chunk: bytes) -> None:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
+from django.utils.translation import gettext_noop
+
 from objects_app.blobs.hashing import HashingReader, Readable
 from objects_app.errors import DigestMismatch, StorageUnavailable
 
@@ -45,10 +47,12 @@ def storage_failures() -> Iterator[None]:
 
 def _advice(error: OSError) -> str:
     if error.errno in _FULL:
-        return (
+        return gettext_noop(
             "The storage is full: the operator has to make room. Nothing was changed."
         )
-    return "The storage does not work just now: try again. Nothing was changed."
+    return gettext_noop(
+        "The storage does not work just now: try again. Nothing was changed."
+    )
 
 
 class Spool:
@@ -181,13 +185,20 @@ def receive(
 def _compare(expected: Expected, body: HashingReader) -> None:
     if expected.sha256 is not None and expected.sha256.lower() != body.sha256:
         raise DigestMismatch(
-            f"The body's SHA-256 is {body.sha256}, not {expected.sha256.lower()}: "
-            "send it again. Nothing was stored."
+            gettext_noop(
+                "The body's SHA-256 is %(sha256)s, not %(expected)s: send it "
+                "again. Nothing was stored."
+            ),
+            sha256=body.sha256,
+            expected=expected.sha256.lower(),
         )
     if body.md5 is not None and expected.md5 != body.md5:
         raise DigestMismatch(
-            f"The body's MD5 is {body.md5.hex()} (hexadecimal), not what was declared: "
-            "send it again. Nothing was stored."
+            gettext_noop(
+                "The body's MD5 is %(md5)s (hexadecimal), not what was declared: "
+                "send it again. Nothing was stored."
+            ),
+            md5=body.md5.hex(),
         )
 
 

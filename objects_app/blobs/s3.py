@@ -13,6 +13,7 @@ from typing import Any, Self
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from objects_app.blobs import ingest, s3_multipart
 from objects_app.blobs.breaker import Breaker, CircuitOpen
@@ -204,7 +205,9 @@ class S3Backend:
             answer = self._client.head_bucket(Bucket=self._bucket)
         date = parse_date(answer["ResponseMetadata"]["HTTPHeaders"].get("date"))
         if date is None:
-            raise StorageUnavailable("The storage does not tell the time.")
+            raise StorageUnavailable(
+                gettext_noop("The storage does not tell the time.")
+            )
         return date
 
     def clear_spool(self, older_than_seconds: float) -> int:

@@ -17,6 +17,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from django.conf import settings
+from django.utils.translation import gettext_noop
 from storages.backends.s3 import S3Storage
 
 from objects_app.blobs.s3_clock import ServerClock
@@ -32,7 +33,9 @@ PART_THREADS = 4
 _CONNECT_SECONDS = 4.0
 _SPARE_CONNECTIONS = 32
 
-NO_ANSWER = "The storage does not answer just now: try again. Nothing was changed."
+NO_ANSWER = gettext_noop(
+    "The storage does not answer just now: try again. Nothing was changed."
+)
 
 _SERVER_ERROR = 500
 _DAMAGED = ("BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch")
@@ -163,8 +166,10 @@ def told(answer: Mapping[str, Any], name: str) -> Any:
     if (value := answer.get(name)) is None:
         logger.error("S3 failed: a success without %s is no answer of S3", name)
         raise StorageUnavailable(
-            "The storage gave no answer of S3: the operator has to check its address. "
-            "Nothing was changed."
+            gettext_noop(
+                "The storage gave no answer of S3: the operator has to check its "
+                "address. Nothing was changed."
+            )
         )
     return value
 
@@ -191,19 +196,27 @@ def _described(error: Exception) -> str:
 
 def _advice(error: Exception) -> str:
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return "The storage has no credentials: the operator has to set them."
+        return gettext_noop(
+            "The storage has no credentials: the operator has to set them."
+        )
     if not isinstance(error, ClientError):
         return NO_ANSWER
     if code(error) in _DAMAGED:
-        return "The bytes were damaged on the way to the storage: send them again."
+        return gettext_noop(
+            "The bytes were damaged on the way to the storage: send them again."
+        )
     if code(error) in _SLOW:
-        return "The storage is overloaded: try again more slowly. Nothing was changed."
+        return gettext_noop(
+            "The storage is overloaded: try again more slowly. Nothing was changed."
+        )
     if _status(error) < _SERVER_ERROR:
-        return (
+        return gettext_noop(
             "The storage refuses what this server asks: the operator has to check its "
             "bucket, credentials and permissions. Nothing was changed."
         )
-    return "The storage does not work just now: try again. Nothing was changed."
+    return gettext_noop(
+        "The storage does not work just now: try again. Nothing was changed."
+    )
 
 
 def _status(error: ClientError) -> int:

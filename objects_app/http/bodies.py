@@ -8,6 +8,7 @@ whose server limits how long it waits (`pace`), or whose socket is given a limit
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 from gunicorn.http.body import ChunkedReader, LengthReader
 from gunicorn.http.errors import ParseException
 
@@ -52,20 +53,26 @@ class BodyStream:
             data: bytes = self._source.read(size)
         except Crowded as error:
             self._failure = TooManyUploads(
-                "This server is receiving as many bodies as it may: send it again "
-                "shortly. Nothing was stored."
+                gettext_noop(
+                    "This server is receiving as many bodies as it may: send it "
+                    "again shortly. Nothing was stored."
+                )
             )
             raise self._failure from error
         except (TimeoutError, BlockingIOError) as error:  # Python's limit, the kernel's
             self._failure = BodyStalled(
-                "Nothing of the body arrived for too long, or too little: send it "
-                "again. Nothing was stored."
+                gettext_noop(
+                    "Nothing of the body arrived for too long, or too little: send "
+                    "it again. Nothing was stored."
+                )
             )
             raise self._failure from error
         except (OSError, ParseException) as error:
             self._failure = IncompleteBody(
-                "The body broke off, or its chunks are malformed: send it again. "
-                "Nothing was stored."
+                gettext_noop(
+                    "The body broke off, or its chunks are malformed: send it "
+                    "again. Nothing was stored."
+                )
             )
             raise self._failure from error
         if self._remaining is not None:
@@ -114,7 +121,9 @@ def body_stream(
     if environ.get("wsgi.input_terminated"):
         return kind(environ["wsgi.input"], None)
     if length is None:
-        raise InvalidArgument("This server takes no chunked body: send Content-Length.")
+        raise InvalidArgument(
+            gettext_noop("This server takes no chunked body: send Content-Length.")
+        )
     return kind(environ["wsgi.input"], length)
 
 
@@ -136,18 +145,24 @@ def declared_length(environ: dict[str, Any]) -> int | None:
     whole would be a loss (RFC 9110 14.5).
     """
     if "HTTP_CONTENT_RANGE" in environ:
-        raise InvalidArgument("A part of an object cannot be put: leave Content-Range.")
+        raise InvalidArgument(
+            gettext_noop("A part of an object cannot be put: leave Content-Range.")
+        )
     length = environ.get("CONTENT_LENGTH") or ""
     coding = environ.get("HTTP_TRANSFER_ENCODING")
     if coding is not None:
         if length or coding.strip(" \t").lower() != "chunked":
             raise InvalidArgument(
-                "Send either Content-Length or Transfer-Encoding: chunked, no other "
-                "transfer coding."
+                gettext_noop(
+                    "Send either Content-Length or Transfer-Encoding: chunked, no "
+                    "other transfer coding."
+                )
             )
         return None
     if not length:
         return 0
     if not (length.isascii() and length.isdecimal()) or len(length) > _MOST_DIGITS:
-        raise InvalidArgument("Content-Length must be a plain number of bytes.")
+        raise InvalidArgument(
+            gettext_noop("Content-Length must be a plain number of bytes.")
+        )
     return int(length)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 
 from django.utils.http import parse_http_date_safe
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import InvalidArgument
 from objects_app.queries.rows import Preconditions
@@ -57,8 +58,11 @@ def refuse_in_headers(headers: Mapping[str, str]) -> None:
     for name in _OF_WRITES:
         if name in headers:
             raise InvalidArgument(
-                f"{name}: this request is about objects that its body names; their "
-                "conditions go there, too, where it takes any."
+                gettext_noop(
+                    "%(name)s: this request is about objects that its body names; "
+                    "their conditions go there, too, where it takes any."
+                ),
+                name=name,
             )
 
 
@@ -107,7 +111,10 @@ def _guard(headers: Mapping[str, str], name: str) -> list[tuple[str, str]] | Non
     tags = _parse(value)
     if tags is None:
         raise InvalidArgument(
-            f'{name} must be * or a list of ETags in double quotes, such as "abc".'
+            gettext_noop(
+                '%(name)s must be * or a list of ETags in double quotes, such as "abc".'
+            ),
+            name=name,
         )
     return tags
 

@@ -5,6 +5,8 @@ import binascii
 import re
 from collections.abc import Mapping
 
+from django.utils.translation import gettext_noop
+
 from objects_app.blobs.ingest import Expected
 from objects_app.errors import DigestMismatch, InvalidArgument
 
@@ -42,8 +44,10 @@ def expected_digests(headers: Mapping[str, str]) -> Expected:
     }
     if len(claims) > 1:
         raise DigestMismatch(
-            "Content-Digest, Repr-Digest and X-Content-SHA256 name different digests "
-            "of one body: send one of them. Nothing was stored."
+            gettext_noop(
+                "Content-Digest, Repr-Digest and X-Content-SHA256 name different "
+                "digests of one body: send one of them. Nothing was stored."
+            )
         )
     return Expected(sha256=claims.pop() if claims else None, md5=_md5(headers))
 
@@ -61,7 +65,9 @@ def known_content(
         return None
     if value != "1" or length != 0 or expected.sha256 is None:
         raise InvalidArgument(
-            "X-If-Known: 1 comes with X-Content-SHA256 and without a body."
+            gettext_noop(
+                "X-If-Known: 1 comes with X-Content-SHA256 and without a body."
+            )
         )
     return expected.sha256
 
@@ -76,7 +82,9 @@ def _hex_sha256(headers: Mapping[str, str]) -> str | None:
     if value is None:
         return None
     if not _HEX.fullmatch(value):
-        raise InvalidArgument("X-Content-SHA256 must be 64 hexadecimal digits.")
+        raise InvalidArgument(
+            gettext_noop("X-Content-SHA256 must be 64 hexadecimal digits.")
+        )
     return value.lower()
 
 
@@ -89,7 +97,9 @@ def _md5(headers: Mapping[str, str]) -> bytes | None:
     except ValueError:
         digest = b""
     if len(digest) != _MD5_BYTES:
-        raise InvalidArgument("Content-MD5 must be the base64 of the body's 16 bytes.")
+        raise InvalidArgument(
+            gettext_noop("Content-MD5 must be the base64 of the body's 16 bytes.")
+        )
     return digest
 
 
@@ -106,7 +116,10 @@ def _dictionary_sha256(headers: Mapping[str, str], name: str) -> str | None:
     except binascii.Error:
         digest = b""
     if len(digest) != _SHA256_BYTES:
-        raise InvalidArgument(f"{name}'s sha-256 must be the base64 of 32 bytes.")
+        raise InvalidArgument(
+            gettext_noop("%(name)s's sha-256 must be the base64 of 32 bytes."),
+            name=name,
+        )
     return digest.hex()
 
 
@@ -128,6 +141,10 @@ def _members(value: str, name: str) -> dict[str, str]:
         position = comma.end()
     if text:
         raise InvalidArgument(
-            f"{name} must look like sha-256=:base64 of the digest:, comma-separated."
+            gettext_noop(
+                "%(name)s must look like sha-256=:base64 of the digest:, "
+                "comma-separated."
+            ),
+            name=name,
         )
     return members

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import BodyTooLarge
 
@@ -41,8 +42,12 @@ class SpooledFiles(FileUploadHandler):
         if start + len(raw_data) > settings.MAX_UPLOAD_BYTES:
             self._spool.close()
             raise BodyTooLarge(
-                f"{self.file_name} is larger than a file may be here: "
-                f"{settings.MAX_UPLOAD_BYTES} bytes (MAX_UPLOAD_BYTES)."
+                gettext_noop(
+                    "%(file)s is larger than a file may be here: %(most)s bytes "
+                    "(MAX_UPLOAD_BYTES)."
+                ),
+                file=self.file_name,
+                most=settings.MAX_UPLOAD_BYTES,
             )
         self._spool.write(raw_data)
 

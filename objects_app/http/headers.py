@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from django.utils.http import content_disposition_header, http_date
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import InvalidArgument
 from objects_app.http.digests import repr_digest
@@ -44,7 +45,10 @@ def read_stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
         if value is None:
             continue
         if not _SENDABLE.fullmatch(value):
-            raise InvalidArgument(f"{label} holds control characters: leave them out.")
+            raise InvalidArgument(
+                gettext_noop("%(label)s holds control characters: leave them out."),
+                label=label,
+            )
         if name == "content-encoding":
             value = _without_aws_chunked(value)
         if value:
@@ -61,7 +65,11 @@ def check_stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name in headers:
         if name not in _STORED:
             raise InvalidArgument(
-                f"headers.{name} is none of those that are kept: {', '.join(_STORED)}."
+                gettext_noop(
+                    "headers.%(name)s is none of those that are kept: %(known)s."
+                ),
+                name=name,
+                known=", ".join(_STORED),
             )
     return read_stored_headers({_STORED[n]: value for n, value in headers.items()})
 

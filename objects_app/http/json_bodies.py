@@ -2,6 +2,7 @@
 
 from typing import Any, TypeVar
 
+from django.utils.translation import gettext_noop
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from objects_app.errors import BodyTooLarge, IncompleteBody, InvalidArgument
@@ -55,9 +56,14 @@ def _read(environ: dict[str, Any], most_bytes: int) -> bytes:
         raise _too_large(most_bytes)
     data = b"".join(chunks)
     if length is not None and len(data) < length:
-        raise IncompleteBody("The body ended before its Content-Length: send it again.")
+        raise IncompleteBody(
+            gettext_noop("The body ended before its Content-Length: send it again.")
+        )
     return data
 
 
 def _too_large(most_bytes: int) -> BodyTooLarge:
-    return BodyTooLarge(f"Send at most {most_bytes} bytes of JSON.")
+    return BodyTooLarge(
+        gettext_noop("Send at most %(most_bytes)s bytes of JSON."),
+        most_bytes=most_bytes,
+    )

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext_noop
 from pydantic import AwareDatetime
 
 from objects_app.errors import InvalidArgument
@@ -34,7 +35,9 @@ class Conditions(Body):
         asked = self.preconditions()
         if asked not in {ANYTHING, _NEW_ONLY}:
             raise InvalidArgument(
-                'Of the conditions, a prefix knows "if_none_match": "*" alone.'
+                gettext_noop(
+                    'Of the conditions, a prefix knows "if_none_match": "*" alone.'
+                )
             )
         return asked == _NEW_ONLY
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
+from django.utils.translation import gettext_noop
 from pydantic import AfterValidator
 
 from objects_app.errors import InvalidArgument
@@ -99,8 +100,11 @@ def _if_given(check: Callable[[V], V], sent: V | None) -> V | None:
 def _content_type(sent: str) -> str:
     if not is_media_type(sent):
         raise InvalidArgument(
-            "content_type must be a media type such as text/plain; charset=utf-8, of "
-            f"at most {MAX_LENGTH} characters."
+            gettext_noop(
+                "content_type must be a media type such as text/plain; "
+                "charset=utf-8, of at most %(most)s characters."
+            ),
+            most=MAX_LENGTH,
         )
     return sent
 

@@ -6,6 +6,7 @@ from mimetypes import MimeTypes
 from posixpath import splitext
 
 from django.http import HttpRequest
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import InvalidArgument
 
@@ -89,8 +90,12 @@ def content_type(request: HttpRequest, key: str) -> str:
         return guess(key)
     if not is_media_type(sent):
         raise InvalidArgument(
-            "Content-Type must be a media type such as text/plain; charset=utf-8, of "
-            f"at most {MAX_LENGTH} characters; without one it is guessed from the key."
+            gettext_noop(
+                "Content-Type must be a media type such as text/plain; "
+                "charset=utf-8, of at most %(most)s characters; without one it is "
+                "guessed from the key."
+            ),
+            most=MAX_LENGTH,
         )
     return str(sent)
 

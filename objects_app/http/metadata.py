@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote, unquote_to_bytes
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import InvalidMetadata
 
 METADATA_MAX_BYTES = 2048
@@ -42,14 +44,23 @@ def check_metadata(metadata: dict[str, str]) -> dict[str, str]:
     """
     for name, value in metadata.items():
         if not _TOKEN.fullmatch(name):
-            raise InvalidMetadata("Put a name of ASCII letters behind X-Object-Meta-.")
+            raise InvalidMetadata(
+                gettext_noop("Put a name of ASCII letters behind X-Object-Meta-.")
+            )
         if "\0" in value:
-            raise InvalidMetadata(f"X-Object-Meta-{name} holds NUL: leave it out.")
+            raise InvalidMetadata(
+                gettext_noop("X-Object-Meta-%(name)s holds NUL: leave it out."),
+                name=name,
+            )
     size = sum(len(name) + len(value.encode()) for name, value in metadata.items())
     if size > METADATA_MAX_BYTES:
         raise InvalidMetadata(
-            f"Names and values of X-Object-Meta-* have {size} bytes in all; at most "
-            f"{METADATA_MAX_BYTES} are allowed."
+            gettext_noop(
+                "Names and values of X-Object-Meta-* have %(size)s bytes in all; "
+                "at most %(most)s are allowed."
+            ),
+            size=size,
+            most=METADATA_MAX_BYTES,
         )
     return metadata
 
@@ -66,21 +77,33 @@ def _decode(name: str, value: str) -> str:
     if not _LOOKS_EXTENDED.match(value):
         if not _ASCII.fullmatch(value):
             raise InvalidMetadata(
-                f"X-Object-Meta-{name} holds other characters than printable ASCII: "
-                "send it as UTF-8'', then the percent-encoded text (RFC 8187)."
+                gettext_noop(
+                    "X-Object-Meta-%(name)s holds other characters than printable "
+                    "ASCII: send it as UTF-8'', then the percent-encoded text (RFC "
+                    "8187)."
+                ),
+                name=name,
             )
         return value
     matched = _EXT_VALUE.fullmatch(value)
     if not matched:
         raise InvalidMetadata(
-            f"X-Object-Meta-{name} begins as an ext-value of RFC 8187 and is none: "
-            "percent-encode everything but letters, digits and !#$&+-.^_`|~."
+            gettext_noop(
+                "X-Object-Meta-%(name)s begins as an ext-value of RFC 8187 and is "
+                "none: percent-encode everything but letters, digits and "
+                "!#$&+-.^_`|~."
+            ),
+            name=name,
         )
     try:
         text = unquote_to_bytes(matched[1]).decode()
     except UnicodeDecodeError as error:
         raise InvalidMetadata(
-            f"X-Object-Meta-{name} is not UTF-8 at byte {error.start} of its text."
+            gettext_noop(
+                "X-Object-Meta-%(name)s is not UTF-8 at byte %(byte)s of its text."
+            ),
+            name=name,
+            byte=error.start,
         ) from error
     return text
 

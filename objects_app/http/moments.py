@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import InvalidArgument
 
 # A blank may stand for T (5.6). One before the offset was a + that nobody encoded.
@@ -40,5 +42,8 @@ def read_moment(name: str, text: str) -> datetime:
         return datetime.fromisoformat(whole).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidArgument(
-            f"{name} is no time: use RFC 3339, as in 2026-05-02T10:30:00Z."
+            gettext_noop(
+                "%(name)s is no time: use RFC 3339, as in 2026-05-02T10:30:00Z."
+            ),
+            name=name,
         ) from None

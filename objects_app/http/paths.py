@@ -7,6 +7,8 @@ become one; here keys stay the bytes that the client's percent-encoding stands f
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import InvalidArgument
 
 _RAW_PATH = "objectstore.raw_path"
@@ -34,7 +36,9 @@ def object_path(raw: bytes) -> tuple[bytes, bytes]:
     head, _, rest = raw.partition(b"/buckets/")
     bucket, _, tail = rest.partition(b"/")
     if head or not bucket or not tail.startswith(b"objects/"):
-        raise InvalidArgument("An object's path is /buckets/{bucket}/objects/{key}.")
+        raise InvalidArgument(
+            gettext_noop("An object's path is /buckets/{bucket}/objects/{key}.")
+        )
     return bucket, tail.removeprefix(b"objects/")
 
 
@@ -53,7 +57,10 @@ def query(environ: dict[str, Any]) -> dict[str, str]:
         name, _, value = part.partition(b"=")
         decoded = _text(name)
         if decoded in parameters:
-            raise InvalidArgument(f"The parameter {decoded!r} is given twice.")
+            raise InvalidArgument(
+                gettext_noop("The parameter %(decoded)r is given twice."),
+                decoded=decoded,
+            )
         parameters[decoded] = _text(value)
     return parameters
 
@@ -80,8 +87,12 @@ def _text(raw: bytes) -> str:
         decoded = unquote_to_bytes(raw.replace(b"+", b" ")).decode()
     except UnicodeDecodeError as error:
         raise InvalidArgument(
-            "The query string is not UTF-8: percent-encode the UTF-8 form."
+            gettext_noop(
+                "The query string is not UTF-8: percent-encode the UTF-8 form."
+            )
         ) from error
     if "\0" in decoded:
-        raise InvalidArgument("The query string holds NUL (%00): leave it out.")
+        raise InvalidArgument(
+            gettext_noop("The query string holds NUL (%00): leave it out.")
+        )
     return decoded

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import InvalidArgument
 from objects_app.http.paths import query
@@ -25,7 +26,7 @@ def may_redirect(request: HttpRequest) -> bool:
     """
     wanted = query(request.META).get("redirect")
     if wanted not in {None, "0"}:
-        raise InvalidArgument("redirect is 0, or left out.")
+        raise InvalidArgument(gettext_noop("redirect is 0, or left out."))
     return (
         settings.DOWNLOAD_MODE == "redirect"
         and wanted is None

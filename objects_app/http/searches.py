@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, get_args
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import InvalidArgument
 from objects_app.http.moments import read_moment
 from objects_app.http.paths import query
@@ -73,8 +75,14 @@ def _known(parameters: Mapping[str, str]) -> dict[str, str]:
             sent[name] = value
         elif name not in _PARAMETERS:
             raise InvalidArgument(
-                f"Unknown parameter {name!r}: use {', '.join(_PARAMETERS)}, "
-                f"{_TAG}KEY or {_METADATA}NAME."
+                gettext_noop(
+                    "Unknown parameter %(name)r: use %(known)s, %(tag)sKEY or "
+                    "%(metadata)sNAME."
+                ),
+                name=name,
+                known=", ".join(_PARAMETERS),
+                tag=_TAG,
+                metadata=_METADATA,
             )
         elif value:
             sent[name] = value
@@ -84,7 +92,9 @@ def _known(parameters: Mapping[str, str]) -> dict[str, str]:
 def _wanted(sent: dict[str, str]) -> Wanted:
     least, most = (_size(sent, name) for name in ("min_size", "max_size"))
     if least is not None and most is not None and least > most:
-        raise InvalidArgument("min_size is more than max_size: nothing is between.")
+        raise InvalidArgument(
+            gettext_noop("min_size is more than max_size: nothing is between.")
+        )
     after, before = (
         read_moment(name, sent[name]) if name in sent else None
         for name in ("after", "before")
@@ -109,7 +119,10 @@ def _entries(sent: dict[str, str], beginning: str) -> dict[str, str]:
         if name.startswith(beginning)
     }
     if "" in entries:
-        raise InvalidArgument(f"Put a name behind {beginning}, as in {beginning}a=b.")
+        raise InvalidArgument(
+            gettext_noop("Put a name behind %(beginning)s, as in %(beginning)sa=b."),
+            beginning=beginning,
+        )
     return entries
 
 
@@ -118,8 +131,10 @@ def _content_type(text: str) -> str:
     kind, slash, rest = text.strip().lower().partition("/")
     if text and (not (kind and slash and rest) or ";" in rest or kind == "*"):
         raise InvalidArgument(
-            "content_type is a media type without parameters, such as text/plain, or a "
-            "family of them, such as image/*."
+            gettext_noop(
+                "content_type is a media type without parameters, such as "
+                "text/plain, or a family of them, such as image/*."
+            )
         )
     return f"{kind}/" if rest == "*" else kind + slash + rest
 
@@ -129,7 +144,9 @@ def _size(sent: dict[str, str], name: str) -> int | None:
         return None
     size = _number(sent[name])
     if size is None:
-        raise InvalidArgument(f"{name} is a number of bytes, such as 1048576.")
+        raise InvalidArgument(
+            gettext_noop("%(name)s is a number of bytes, such as 1048576."), name=name
+        )
     return min(size, _LARGEST)
 
 
@@ -137,14 +154,20 @@ def _one_of(sent: dict[str, str], name: str, known: tuple[Any, ...]) -> Any:
     """Return a parameter's value, the first one known where it is not there."""
     value = sent.get(name, known[0])
     if value not in known:
-        raise InvalidArgument(f"{name} is one of {', '.join(known)}.")
+        raise InvalidArgument(
+            gettext_noop("%(name)s is one of %(known)s."),
+            name=name,
+            known=", ".join(known),
+        )
     return value
 
 
 def _limit(sent: dict[str, str]) -> int:
     limit = _number(sent.get("limit", str(LIMIT_DEFAULT)))
     if limit is None or not 1 <= limit <= LIMIT_MAX:
-        raise InvalidArgument(f"limit is a number from 1 to {LIMIT_MAX}.")
+        raise InvalidArgument(
+            gettext_noop("limit is a number from 1 to %(most)s."), most=LIMIT_MAX
+        )
     return limit
 
 
@@ -156,6 +179,8 @@ def _number(text: str) -> int | None:
 def _glob(pattern: str) -> globs.Glob:
     if len(pattern) > _LONGEST_GLOB or pattern.count("*") > _MOST_STARS:
         raise InvalidArgument(
-            f"glob has at most {_LONGEST_GLOB} characters and {_MOST_STARS} stars."
+            gettext_noop("glob has at most %(most)s characters and %(stars)s stars."),
+            most=_LONGEST_GLOB,
+            stars=_MOST_STARS,
         )
     return globs.parse(pattern)

@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import InvalidTags
 
 HEADER = "X-Object-Tags"
@@ -26,10 +28,15 @@ def read_tags(headers: Mapping[str, str]) -> dict[str, str]:
     for pair in filter(None, headers.get(HEADER, "").split("&")):
         key, equals, value = pair.partition("=")
         if not equals:
-            raise InvalidTags(f"{HEADER} is a list such as project=apollo&state=raw.")
+            raise InvalidTags(
+                gettext_noop("%(header)s is a list such as project=apollo&state=raw."),
+                header=HEADER,
+            )
         name = _decode(key)
         if name in tags:
-            raise InvalidTags(f"The tag {name!r} is given twice.")
+            raise InvalidTags(
+                gettext_noop("The tag %(name)r is given twice."), name=name
+            )
         tags[name] = _decode(value)
     return check_tags(tags)
 
@@ -40,24 +47,43 @@ def check_tags(tags: dict[str, str]) -> dict[str, str]:
     Raises InvalidTags.
     """
     if len(tags) > MOST_TAGS:
-        raise InvalidTags(f"There are {len(tags)} tags; at most {MOST_TAGS} may be.")
+        raise InvalidTags(
+            gettext_noop("There are %(count)s tags; at most %(most)s may be."),
+            count=len(tags),
+            most=MOST_TAGS,
+        )
     for key, value in tags.items():
         if not 1 <= len(key) <= KEY_MAX_CHARACTERS:
             raise InvalidTags(
-                f"A tag's key has 1 to {KEY_MAX_CHARACTERS} characters, and one here "
-                f"has {len(key)}."
+                gettext_noop(
+                    "A tag's key has 1 to %(most)s characters, and one here has "
+                    "%(length)s."
+                ),
+                most=KEY_MAX_CHARACTERS,
+                length=len(key),
             )
         if len(value) > VALUE_MAX_CHARACTERS:
             raise InvalidTags(
-                f"A tag's value has at most {VALUE_MAX_CHARACTERS} characters, and "
-                f"that of {key!r} has {len(value)}."
+                gettext_noop(
+                    "A tag's value has at most %(most)s characters, and that of "
+                    "%(key)r has %(length)s."
+                ),
+                most=VALUE_MAX_CHARACTERS,
+                key=key,
+                length=len(value),
             )
         if key.lower().startswith(_RESERVED):
-            raise InvalidTags(f"Tags that begin with {_RESERVED} are reserved by S3.")
+            raise InvalidTags(
+                gettext_noop("Tags that begin with %(reserved)s are reserved by S3."),
+                reserved=_RESERVED,
+            )
         if not all(map(_may_be_in_a_tag, key + value)):
             raise InvalidTags(
-                f"The tag {key!r} holds a character that is neither a letter, a digit, "
-                "a blank nor one of _.:/=+-@: leave it out."
+                gettext_noop(
+                    "The tag %(key)r holds a character that is neither a letter, a "
+                    "digit, a blank nor one of _.:/=+-@: leave it out."
+                ),
+                key=key,
             )
     return tags
 
@@ -73,5 +99,9 @@ def _decode(text: str) -> str:
         return unquote_to_bytes(raw.replace(b"+", b" ")).decode()
     except UnicodeError as error:
         raise InvalidTags(
-            f"{HEADER} holds other characters than ASCII: percent-encode their UTF-8."
+            gettext_noop(
+                "%(header)s holds other characters than ASCII: percent-encode "
+                "their UTF-8."
+            ),
+            header=HEADER,
         ) from error

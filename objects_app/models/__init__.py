@@ -10,6 +10,7 @@ from objects_app.models.access import (
     Grant,
     OidcIdentity,
     Role,
+    TemporaryPassword,
 )
 from objects_app.models.buckets import (
     Blob,
@@ -56,6 +57,7 @@ __all__ = [
     "Segment",
     "StoredObject",
     "SweepHold",
+    "TemporaryPassword",
     "Upload",
     "UploadPart",
     "UsageSample",

@@ -121,6 +121,24 @@ class Allowance(models.Model):
         return f"of user {self.user_id}"
 
 
+class TemporaryPassword(models.Model):
+    """A user whose password somebody else was shown: to be changed when signing in."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        primary_key=True,
+        on_delete=models.CASCADE,
+        related_name="temporary_password",
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "temporary_password"
+
+    def __str__(self) -> str:
+        return f"of user {self.user_id}"
+
+
 class OidcIdentity(models.Model):
     """Which user an identity provider's subject is, here.
 

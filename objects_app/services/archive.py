@@ -10,6 +10,8 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 
+from django.utils.translation import gettext_noop
+
 from objects_app.blobs.backend import BlobBackend, backend
 from objects_app.errors import BytesMissing, NoSuchKey
 from objects_app.names import prefix_end
@@ -71,8 +73,11 @@ def archive(*, bucket: BucketRow, prefix: str, rows: Iterable[ContentRow]) -> Ar
         return made
     made.close()
     raise NoSuchKey(
-        f"No key in bucket {bucket.name} has that prefix: list the bucket with "
-        f"GET /objects?bucket={bucket.name}."
+        gettext_noop(
+            "No key in bucket %(bucket)s has that prefix: list the bucket with GET "
+            "/objects?bucket=%(bucket)s."
+        ),
+        bucket=bucket.name,
     )
 
 

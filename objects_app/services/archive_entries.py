@@ -17,6 +17,8 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from django.utils.translation import gettext_noop
+
 from objects_app.blobs import ingest
 from objects_app.blobs.backend import backend
 from objects_app.errors import StorageUnavailable
@@ -215,6 +217,8 @@ def _storage_failures() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise StorageUnavailable(
-            "The list of the archive's files cannot be kept: the operator has to make "
-            "room for temporary files."
+            gettext_noop(
+                "The list of the archive's files cannot be kept: the operator has "
+                "to make room for temporary files."
+            )
         ) from error

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import (
     BucketNotEmpty,
@@ -65,10 +66,14 @@ def create_bucket(*, new: NewBucket, by: Actor) -> CreatedBucket:
     if row is None or row.owner_id != new.owner_id:
         quotas.require_another_bucket(owner_id=new.owner_id)
     if row is None:
-        raise NoSuchBucket(f"Bucket {new.name} was deleted just now: try again.")
+        raise NoSuchBucket(
+            gettext_noop("Bucket %(bucket)s was deleted just now: try again."),
+            bucket=new.name,
+        )
     if row.owner_id != new.owner_id:
         raise BucketTaken(
-            f"Somebody else has a bucket {new.name}: choose another name."
+            gettext_noop("Somebody else has a bucket %(bucket)s: choose another name."),
+            bucket=new.name,
         )
     return CreatedBucket(row, created=False)
 
@@ -85,7 +90,8 @@ def again(bucket: BucketRow) -> BucketRow:
     row = reads.find_bucket(bucket.name)
     if row is None or row.id != bucket.id:
         raise NoSuchBucket(
-            f"Bucket {bucket.name} was deleted meanwhile: send it again."
+            gettext_noop("Bucket %(bucket)s was deleted meanwhile: send it again."),
+            bucket=bucket.name,
         )
     return row._replace(granted=bucket.granted)
 
@@ -110,7 +116,9 @@ def change_bucket(
         if "versioning" in changes:
             changes |= _prepare_versioning(bucket=bucket, wanted=changes["versioning"])
         if not Bucket.objects.filter(pk=bucket.id).update(**changes):
-            raise NoSuchBucket(f"There is no bucket {bucket.name}.")
+            raise NoSuchBucket(
+                gettext_noop("There is no bucket %(bucket)s."), bucket=bucket.name
+            )
         audit.record(
             operation=JournalEntry.Operation.CHANGE_BUCKET,
             by=by,
@@ -129,13 +137,20 @@ def require_past(*, bucket: BucketRow, moment: datetime) -> None:
     overwritten or deleted before there were versions has left no trace."""
     if bucket.versioned_since is None:
         raise NotVersioned(
-            f"Bucket {bucket.name} keeps no versions: its owner turns them on with "
-            f"PATCH /buckets/{bucket.name}."
+            gettext_noop(
+                "Bucket %(bucket)s keeps no versions: its owner turns them on with "
+                "PATCH /buckets/%(bucket)s."
+            ),
+            bucket=bucket.name,
         )
     if moment < bucket.versioned_since:
         raise NotVersioned(
-            f"Bucket {bucket.name} keeps versions since "
-            f"{bucket.versioned_since.isoformat()}: name a moment from then on."
+            gettext_noop(
+                "Bucket %(bucket)s keeps versions since %(moment)s: name a moment "
+                "from then on."
+            ),
+            bucket=bucket.name,
+            moment=bucket.versioned_since.isoformat(),
         )
 
 
@@ -156,8 +171,11 @@ def _prepare_versioning(*, bucket: BucketRow, wanted: str) -> dict[str, Any]:
         return {"versioned_since": sql.clock()}
     if wanted == off:
         raise VersioningStays(
-            f"Bucket {bucket.name} has kept versions, and goes on: suspend versioning, "
-            "and new versions take the place of those without an id."
+            gettext_noop(
+                "Bucket %(bucket)s has kept versions, and goes on: suspend "
+                "versioning, and new versions take the place of those without an id."
+            ),
+            bucket=bucket.name,
         )
     return {}
 
@@ -185,8 +203,11 @@ def delete_bucket(*, bucket: BucketRow, by: Actor) -> None:
     foreign key, checked at the end of the transaction, refuses the delete.
     """
     refusal = BucketNotEmpty(
-        f"Bucket {bucket.name} still has objects, or older versions of them: delete "
-        "them first."
+        gettext_noop(
+            "Bucket %(bucket)s still has objects, or older versions of them: "
+            "delete them first."
+        ),
+        bucket=bucket.name,
     )
     try:
         with transaction.atomic():
@@ -195,7 +216,9 @@ def delete_bucket(*, bucket: BucketRow, by: Actor) -> None:
             Upload.objects.filter(bucket_id=bucket.id).delete()
             deleted, _ = Bucket.objects.filter(pk=bucket.id).delete()
             if not deleted:
-                raise NoSuchBucket(f"There is no bucket {bucket.name}.")
+                raise NoSuchBucket(
+                    gettext_noop("There is no bucket %(bucket)s."), bucket=bucket.name
+                )
             BucketTotals.objects.filter(pk=bucket.id).delete()
             ImportedObject.objects.filter(bucket_id=bucket.id).delete()
             operation = JournalEntry.Operation.DELETE_BUCKET

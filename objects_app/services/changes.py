@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from objects_app import metrics
 from objects_app.blobs.backend import backend
@@ -88,7 +89,9 @@ def commit(
             raise ChangesRefused(done.failures)
         else:
             seen |= {mark.id: _see(mark) for mark in done.unseen}
-    raise StorageBusy("These keys kept changing meanwhile: send it again.")
+    raise StorageBusy(
+        gettext_noop("These keys kept changing meanwhile: send it again.")
+    )
 
 
 def change(

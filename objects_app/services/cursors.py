@@ -5,10 +5,14 @@ import binascii
 import json
 from collections.abc import Sequence
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import InvalidArgument
 from objects_app.names import is_storable
 
-FOREIGN = "The cursor is not one of ours: pass next_cursor back unchanged."
+FOREIGN = gettext_noop(
+    "The cursor is not one of ours: pass next_cursor back unchanged."
+)
 
 
 def encode(place: Sequence[str | bool]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import (
     DeleteMarker,
@@ -94,13 +95,19 @@ def _locked(bucket: BucketRow, key: str, version: str | None) -> ObjectRow:
             return ObjectRow(**found)
         if not wanted.exists():
             raise _nothing_to_change(bucket, version)
-    raise StorageBusy("This key kept changing meanwhile: send it again.")
+    raise StorageBusy(gettext_noop("This key kept changing meanwhile: send it again."))
 
 
 def _nothing_to_change(bucket: BucketRow, version: str | None) -> StoreError:
     if version is None:
-        return NoSuchKey(f"There is no object of that key in bucket {bucket.name}.")
+        return NoSuchKey(
+            gettext_noop("There is no object of that key in bucket %(bucket)s."),
+            bucket=bucket.name,
+        )
     return NoSuchVersion(
-        "There is no such version of that key: list them with "
-        f"GET /versions?bucket={bucket.name}."
+        gettext_noop(
+            "There is no such version of that key: list them with GET "
+            "/versions?bucket=%(bucket)s."
+        ),
+        bucket=bucket.name,
     )

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import InvalidArgument, NoSuchBucket, NoSuchGrant
 from objects_app.models import Bucket, Grant, JournalEntry, Role
@@ -84,15 +85,21 @@ def put_grant(
     that is limited to a prefix; NoSuchBucket when it was deleted meanwhile.
     """
     if role not in Role.labels:
-        raise InvalidArgument(f"role is one of {', '.join(Role.labels)}.")
+        raise InvalidArgument(
+            gettext_noop("role is one of %(known)s."), known=", ".join(Role.labels)
+        )
     number = Role.values[Role.labels.index(role)]
     if prefix and number == Role.OWNER:
-        raise InvalidArgument("An owner owns the whole bucket: leave out the prefix.")
+        raise InvalidArgument(
+            gettext_noop("An owner owns the whole bucket: leave out the prefix.")
+        )
     check_prefix(prefix)
     whose = _whose(grantee)
     with transaction.atomic():
         if not Bucket.objects.select_for_update().filter(pk=bucket.id).exists():
-            raise NoSuchBucket(f"There is no bucket {bucket.name}.")
+            raise NoSuchBucket(
+                gettext_noop("There is no bucket %(bucket)s."), bucket=bucket.name
+            )
         grant, _ = Grant.objects.update_or_create(
             bucket_id=bucket.id, prefix=prefix, defaults={"role": number}, **whose
         )
@@ -121,8 +128,13 @@ def delete_grant(
         ).delete()
         if not deleted:
             raise NoSuchGrant(
-                f"Nothing was granted to {grantee} for {prefix or 'all keys'}: see "
-                f"GET /buckets/{bucket.name}/grants."
+                gettext_noop(
+                    "Nothing was granted to %(grantee)s for %(prefix)s: see GET "
+                    "/buckets/%(bucket)s/grants."
+                ),
+                grantee=grantee,
+                prefix=prefix or "all keys",
+                bucket=bucket.name,
             )
         audit.record(
             operation=JournalEntry.Operation.REVOKE_GRANT,
@@ -134,21 +146,27 @@ def delete_grant(
 
 def _whose(grantee: Grantee) -> dict[str, Any]:
     if (grantee.user is None) == (grantee.group is None):
-        raise InvalidArgument("Name either a user or a group.")
+        raise InvalidArgument(gettext_noop("Name either a user or a group."))
     if grantee.user is not None:
         user = find_user(grantee.user)
         if user is None:
             raise InvalidArgument(
-                f"There is no user {grantee.user}: an administrator adds users at "
-                "/ui/users/."
+                gettext_noop(
+                    "There is no user %(user)s: an administrator adds users at "
+                    "/ui/users/."
+                ),
+                user=grantee.user,
             )
         return {"user_id": user.pk}
     name = grantee.group or ""
     group = Group.objects.filter(name=name).first() if is_storable(name) else None
     if group is None:
         raise InvalidArgument(
-            f"There is no group {grantee.group}: an administrator adds groups at "
-            "/ui/groups/."
+            gettext_noop(
+                "There is no group %(group)s: an administrator adds groups at "
+                "/ui/groups/."
+            ),
+            group=grantee.group,
         )
     return {"group_id": group.pk}
 

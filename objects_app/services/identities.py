@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.contrib.auth.models import Group, User
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import StorageBusy
 from objects_app.models import OidcIdentity
@@ -54,7 +55,7 @@ def sign_on(identity: Identity) -> SignedOn:
         with contextlib.suppress(IntegrityError), transaction.atomic():
             return _make_or_update(identity)
         # Another request made it just now, or took the name.
-    raise StorageBusy("Too many sign-ons at once: try again.")
+    raise StorageBusy(gettext_noop("Too many sign-ons at once: try again."))
 
 
 def issuers_of(*, user_id: int) -> list[str]:

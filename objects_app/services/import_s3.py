@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext_noop
+
 from objects_app.blobs.ingest import Expected
 from objects_app.blobs.s3_client import S3Server
 from objects_app.blobs.s3_source import (
@@ -54,16 +56,23 @@ class SourceAddress(NamedTuple):
         scheme, _, rest = url.partition("://")
         bucket, _, prefix = rest.partition("/")
         if scheme != "s3" or not bucket:
-            raise InvalidArgument(f"{url} is not of the form s3://bucket/prefix.")
+            raise InvalidArgument(
+                gettext_noop("%(url)s is not of the form s3://bucket/prefix."), url=url
+            )
         if endpoint_url is not None and not _is_http(endpoint_url):
             raise InvalidArgument(
-                f"--endpoint-url {endpoint_url} is not of the form "
-                "https://minio.example.com."
+                gettext_noop(
+                    "--endpoint-url %(endpoint_url)s is not of the form "
+                    "https://minio.example.com."
+                ),
+                endpoint_url=endpoint_url,
             )
         if (access_key_id is None) != (secret_access_key is None):
             raise InvalidArgument(
-                "--access-key-id and the variable IMPORT_SECRET_ACCESS_KEY belong "
-                "together: give both, or neither."
+                gettext_noop(
+                    "--access-key-id and the variable IMPORT_SECRET_ACCESS_KEY "
+                    "belong together: give both, or neither."
+                )
             )
         server = S3Server(
             endpoint_url=endpoint_url,

@@ -7,6 +7,8 @@ read already; whether others store it makes no difference to the answer.
 import hashlib
 from typing import NamedTuple
 
+from django.utils.translation import gettext_noop
+
 from objects_app import metrics
 from objects_app.blobs.backend import backend
 from objects_app.errors import BytesMissing, ContentUnknown, PreconditionFailed
@@ -103,6 +105,8 @@ def _known(*, sha256: str, readable: Scope) -> _Known:
 
 def _unknown() -> ContentUnknown:
     return ContentUnknown(
-        "You may read no object with this content: upload its bytes. Whether others "
-        "have it is not told."
+        gettext_noop(
+            "You may read no object with this content: upload its bytes. Whether "
+            "others have it is not told."
+        )
     )

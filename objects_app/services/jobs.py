@@ -23,6 +23,7 @@ from django.contrib.auth.models import User
 from django.db import Error, OperationalError
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import (
     AccessDenied,
@@ -172,7 +173,7 @@ def get_job(*, job_id: str, whose: Whose) -> JobRow:
     """Return one job. Raises NoSuchJob, also for those of others."""
     job = _visible(whose).filter(job_id=job_id).first()
     if job is None:
-        raise NoSuchJob("There is no such job, or it is somebody else's.")
+        raise NoSuchJob(gettext_noop("There is no such job, or it is somebody else's."))
     return _row(job)
 
 
@@ -191,7 +192,10 @@ def list_jobs(
     jobs = _visible(whose)
     if state:
         if state not in Job.State.values:
-            raise InvalidArgument(f"state is one of {', '.join(Job.State.values)}.")
+            raise InvalidArgument(
+                gettext_noop("state is one of %(known)s."),
+                known=", ".join(Job.State.values),
+            )
         jobs = jobs.filter(state=state)
     if before is not None:
         jobs = jobs.filter(pk__lt=before)
@@ -298,7 +302,9 @@ def _require_its_user(job: Job) -> None:
     if job.user_id is None:
         return
     if not User.objects.filter(pk=job.user_id, is_active=True).exists():
-        raise AccessDenied("Whoever asked for this may not sign in any more.")
+        raise AccessDenied(
+            gettext_noop("Whoever asked for this may not sign in any more.")
+        )
 
 
 def _work(job: Job) -> Work:
@@ -320,7 +326,9 @@ def _work(job: Job) -> Work:
 def _bucket(bucket_id: int | None, name: str) -> BucketRow:
     row = reads.find_bucket(name)
     if row is None or row.id != bucket_id:
-        raise NoSuchBucket(f"Bucket {name} was deleted meanwhile.")
+        raise NoSuchBucket(
+            gettext_noop("Bucket %(name)s was deleted meanwhile."), name=name
+        )
     return row
 
 

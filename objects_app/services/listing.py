@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import InvalidArgument
 from objects_app.names import after_prefix, prefix_end
 from objects_app.queries import history, reads
@@ -59,7 +61,9 @@ def list_bucket(
     if cursor is not None:
         place = _place(cursor)
         if place.bucket != bucket.name:
-            raise InvalidArgument("The cursor belongs to a listing of another bucket.")
+            raise InvalidArgument(
+                gettext_noop("The cursor belongs to a listing of another bucket.")
+            )
         start_after = max(start_after, place.bound)
     view = reads.TODAY if at is None else history.at(at)
     if at is None or delimiter:

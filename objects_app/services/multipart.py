@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import Sum
+from django.utils.translation import gettext_noop
 
 from objects_app.blobs.backend import backend
 from objects_app.blobs.hashing import Readable
@@ -112,7 +113,9 @@ def put_part(
 def require_number(number: int) -> None:
     """Raise InvalidArgument for what is no part's number."""
     if not 1 <= number <= MOST_PARTS:
-        raise InvalidArgument(f"A part's number is from 1 to {MOST_PARTS}.")
+        raise InvalidArgument(
+            gettext_noop("A part's number is from 1 to %(most)s."), most=MOST_PARTS
+        )
 
 
 def complete_upload(
@@ -139,8 +142,10 @@ def complete_upload(
         )
     except changes.ChangesRefused as refused:
         raise PreconditionFailed(
-            "The object is not in the state that the conditions ask for: read it again "
-            "and decide anew. The upload is still there."
+            gettext_noop(
+                "The object is not in the state that the conditions ask for: read "
+                "it again and decide anew. The upload is still there."
+            )
         ) from refused
     return CompletedUpload(completion.etag, completion.size, len(listed), done)
 
@@ -201,14 +206,22 @@ def _require_room(*, bucket: BucketRow, upload: Upload, number: int, size: int) 
 
 def _require_order(listed: Sequence[Listed]) -> None:
     if not 1 <= len(listed) <= MOST_PARTS:
-        raise InvalidArgument(f"List 1 to {MOST_PARTS} parts; these are {len(listed)}.")
+        raise InvalidArgument(
+            gettext_noop("List 1 to %(most)s parts; these are %(count)s."),
+            most=MOST_PARTS,
+            count=len(listed),
+        )
     previous = 0
     for part in listed:
         require_number(part.number)
         if part.number != previous + 1:
             raise InvalidPartOrder(
-                f"Part {part.number} is listed after part {previous}: list every part "
-                "once, from 1 on, without a gap."
+                gettext_noop(
+                    "Part %(number)s is listed after part %(previous)s: list every "
+                    "part once, from 1 on, without a gap."
+                ),
+                number=part.number,
+                previous=previous,
             )
         previous = part.number
 
@@ -226,25 +239,40 @@ def _size(listed: Sequence[Listed], present: Mapping[int, StoredPart]) -> int:
     for part in chosen[:-1]:
         if part.size < least:
             raise PartTooSmall(
-                f"Part {part.number} has {part.size} bytes; all but the last need "
-                f"{least} or more."
+                gettext_noop(
+                    "Part %(number)s has %(size)s bytes; all but the last need "
+                    "%(least)s or more."
+                ),
+                number=part.number,
+                size=part.size,
+                least=least,
             )
     size = sum(part.size for part in chosen)
     if size > settings.MAX_OBJECT_BYTES:
         raise BodyTooLarge(
-            f"The parts have {size} bytes together; an object may have "
-            f"{settings.MAX_OBJECT_BYTES}."
+            gettext_noop(
+                "The parts have %(size)s bytes together; an object may have %(most)s."
+            ),
+            size=size,
+            most=settings.MAX_OBJECT_BYTES,
         )
     return size
 
 
 def _part(listed: Listed, present: StoredPart | None) -> StoredPart:
     if present is None:
-        raise InvalidPart(f"Part {listed.number} was never uploaded.")
+        raise InvalidPart(
+            gettext_noop("Part %(number)s was never uploaded."), number=listed.number
+        )
     if present.sha256 != listed.sha256:
         raise InvalidPart(
-            f"Part {listed.number} has the SHA-256 {present.sha256}, not "
-            f"{listed.sha256}: it was replaced, or is not what you sent."
+            gettext_noop(
+                "Part %(number)s has the SHA-256 %(present)s, not %(listed)s: it "
+                "was replaced, or is not what you sent."
+            ),
+            number=listed.number,
+            present=present.sha256,
+            listed=listed.sha256,
         )
     return present
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError
+from django.utils.translation import gettext_noop
 
 from objects_app import metrics
 from objects_app.blobs.backend import BlobBackend, BlobReader, backend
@@ -201,7 +202,9 @@ def store_received(
             deduplicated=deduplicated,
             storage=store.name,
         )
-    raise StorageBusy("This content kept changing under the upload: send it again.")
+    raise StorageBusy(
+        gettext_noop("This content kept changing under the upload: send it again.")
+    )
 
 
 def _commit(
@@ -227,7 +230,10 @@ def _commit(
         if bucket is not None and bucket.id == new.bucket_id:
             raise
         raise NoSuchBucket(
-            f"Bucket {new.bucket_name} was deleted during the upload: send it again."
+            gettext_noop(
+                "Bucket %(bucket)s was deleted during the upload: send it again."
+            ),
+            bucket=new.bucket_name,
         ) from error
 
 
@@ -249,8 +255,10 @@ def claim_blob(*, sha256: str, size: int) -> Claim:
             return claim
         if time.monotonic() > deadline:
             raise StorageBusy(
-                "Old bytes of this very content are being removed: send it again "
-                "in a few seconds."
+                gettext_noop(
+                    "Old bytes of this very content are being removed: send it "
+                    "again in a few seconds."
+                )
             )
         time.sleep(_DELETING_POLL_SECONDS)
 
@@ -374,11 +382,17 @@ def delete_version(
     )
     if marker is None:
         raise NoSuchVersion(
-            "There is no such version of that key: list them with "
-            f"GET /versions?bucket={bucket.name}."
+            gettext_noop(
+                "There is no such version of that key: list them with GET "
+                "/versions?bucket=%(bucket)s."
+            ),
+            bucket=bucket.name,
         )
     return Deletion(version_id, is_delete_marker=marker)
 
 
 def _no_such_key(bucket: BucketRow) -> NoSuchKey:
-    return NoSuchKey(f"There is no object of that key in bucket {bucket.name}.")
+    return NoSuchKey(
+        gettext_noop("There is no object of that key in bucket %(bucket)s."),
+        bucket=bucket.name,
+    )

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import (
     BatchRefused,
     KeyNamedTwice,
@@ -237,20 +239,36 @@ def _unfit(
     """Return why this cannot be copied there, if so."""
     source = operation.source
     if row is None:
-        place = f"the source's key in bucket {source.bucket.name}"
         if source.version_id is None:
-            return NoSuchKey(f"There is no object of {place}.")
-        return NoSuchVersion(f"There is no such version to copy of {place}.")
+            return NoSuchKey(
+                gettext_noop(
+                    "There is no object of the source's key in bucket %(bucket)s."
+                ),
+                bucket=source.bucket.name,
+            )
+        return NoSuchVersion(
+            gettext_noop(
+                "There is no such version to copy of the source's key in bucket "
+                "%(bucket)s."
+            ),
+            bucket=source.bucket.name,
+        )
     if not source.conditions.hold(row):
-        return PreconditionFailed("The source is not as the conditions ask for.")
+        return PreconditionFailed(
+            gettext_noop("The source is not as the conditions ask for.")
+        )
     if _place(source) != _place(operation.target):
         return None
     if isinstance(operation, Move):
-        return SourceIsTarget("Source and target of a move are one key: name another.")
+        return SourceIsTarget(
+            gettext_noop("Source and target of a move are one key: name another.")
+        )
     if operation.rewrite is None and row == present:
         return SourceIsTarget(
-            'Source and target are one key: say "metadata": "replace", or copy an '
-            "older version."
+            gettext_noop(
+                'Source and target are one key: say "metadata": "replace", or '
+                "copy an older version."
+            )
         )
     return None
 
@@ -298,12 +316,20 @@ def _place(named: Source | Target) -> _Place:
 def _named_twice(place: _Place, *numbers: int) -> KeyNamedTwice:
     first, second = sorted(numbers)
     return KeyNamedTwice(
-        f"Operations {first} and {second} both name {place[1]!r}, and one changes it: "
-        "send two batches."
+        gettext_noop(
+            "Operations %(first)s and %(second)s both name %(key)r, and one "
+            "changes it: send two batches."
+        ),
+        first=first,
+        second=second,
+        key=place[1],
     )
 
 
 def _refusal(target: Target, failure: Failure) -> StoreError:
     if failure is Failure.NO_SUCH_KEY:
-        return NoSuchKey(f"There is no such object in bucket {target.bucket.name}.")
+        return NoSuchKey(
+            gettext_noop("There is no such object in bucket %(bucket)s."),
+            bucket=target.bucket.name,
+        )
     return PreconditionFailed()

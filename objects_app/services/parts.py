@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from objects_app import metrics
 from objects_app.blobs.backend import BlobBackend
@@ -50,7 +51,9 @@ def store_received(
                 metrics.DEDUP_HITS.inc()
             return part
         metrics.LOST_RACES.labels("commit").inc()
-    raise StorageBusy("This content kept changing under the upload: send it again.")
+    raise StorageBusy(
+        gettext_noop("This content kept changing under the upload: send it again.")
+    )
 
 
 def _commit(

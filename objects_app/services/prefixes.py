@@ -7,6 +7,8 @@ a job, which is a row of such transactions in the order of keys.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import (
     InvalidKey,
     PreconditionFailed,
@@ -82,8 +84,10 @@ def check(work: Work) -> None:
         return
     if work.to_prefix.startswith(work.prefix) or work.prefix.startswith(work.to_prefix):
         raise PrefixesOverlap(
-            "One prefix begins with the other, in one bucket: choose prefixes that lie "
-            "side by side."
+            gettext_noop(
+                "One prefix begins with the other, in one bucket: choose prefixes "
+                "that lie side by side."
+            )
         )
 
 
@@ -122,12 +126,16 @@ def commit(
         except ChangesRefused as refused:
             if Failure.PRECONDITION in refused.failures.values():
                 raise PreconditionFailed(
-                    "One of the target's keys has an object already: nothing was "
-                    "changed."
+                    gettext_noop(
+                        "One of the target's keys has an object already: nothing "
+                        "was changed."
+                    )
                 ) from None
         else:
             return
-    raise StorageBusy("These keys are being deleted at this moment: ask again.")
+    raise StorageBusy(
+        gettext_noop("These keys are being deleted at this moment: ask again.")
+    )
 
 
 def look_up_again(work: Work) -> Work:
@@ -145,8 +153,13 @@ def measure(work: Work) -> Extent:
     fits = found.shortest + added > 0 and found.longest + added <= KEY_MAX_BYTES
     if work.target is not None and found.keys and not fits:
         raise InvalidKey(
-            f"Keys there would have {found.shortest + added} to "
-            f"{found.longest + added} bytes; 1 to {KEY_MAX_BYTES} are allowed."
+            gettext_noop(
+                "Keys there would have %(shortest)s to %(longest)s bytes; 1 to "
+                "%(most)s are allowed."
+            ),
+            shortest=found.shortest + added,
+            longest=found.longest + added,
+            most=KEY_MAX_BYTES,
         )
     return found
 
@@ -192,4 +205,8 @@ def _renamed(key: str, work: Work) -> str:
     try:
         return check_key(work.to_prefix + key.removeprefix(work.prefix))
     except InvalidKey as error:
-        raise InvalidKey(f"{key!r} cannot be renamed so. {error}") from None
+        raise InvalidKey(
+            gettext_noop("%(key)r cannot be renamed so. %(error)s"),
+            key=key,
+            error=error,
+        ) from None

@@ -7,6 +7,7 @@ when that statement began: uploads that race may exceed a quota by what is in fl
 from collections.abc import Mapping
 
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import (
     InvalidArgument,
@@ -22,13 +23,33 @@ from objects_app.services.users import name_of
 
 _MOST = 2**63 - 1
 _MOST_BUCKETS = 2**31 - 1
+_FULL = {
+    ("bucket", "bytes"): gettext_noop(
+        "Bucket %(bucket)s holds %(used)s of %(quota)s bytes, and this would add "
+        "%(adds)s: delete objects, or have the quota raised."
+    ),
+    ("bucket", "objects"): gettext_noop(
+        "Bucket %(bucket)s holds %(used)s of %(quota)s objects, and this would add "
+        "%(adds)s: delete objects, or have the quota raised."
+    ),
+    ("owner", "bytes"): gettext_noop(
+        "The owner's buckets hold %(used)s of %(quota)s bytes, and this would add "
+        "%(adds)s: delete objects, or have the quota raised."
+    ),
+    ("owner", "objects"): gettext_noop(
+        "The owner's buckets hold %(used)s of %(quota)s objects, and this would add "
+        "%(adds)s: delete objects, or have the quota raised."
+    ),
+}
 
 
 def used(*, bucket: BucketRow) -> Room:
     """Return what a bucket and its owner use and may. Raises NoSuchBucket."""
     room = reads.room(bucket_id=bucket.id, key="")
     if room is None:
-        raise NoSuchBucket(f"There is no bucket {bucket.name}.")
+        raise NoSuchBucket(
+            gettext_noop("There is no bucket %(bucket)s."), bucket=bucket.name
+        )
     return room
 
 
@@ -61,7 +82,11 @@ def require_limits(limits: Mapping[str, int | None]) -> None:
     for name, limit in limits.items():
         most = _MOST_BUCKETS if name == "buckets" else _MOST
         if limit is not None and not 0 <= limit <= most:
-            raise InvalidArgument(f"{name} is from 0 to {most}, or none at all.")
+            raise InvalidArgument(
+                gettext_noop("%(name)s is from 0 to %(most)s, or none at all."),
+                name=name,
+                most=most,
+            )
 
 
 def require_room(*, bucket: BucketRow, key: str, size: int) -> None:
@@ -91,20 +116,22 @@ def require_another_bucket(*, owner_id: int | None) -> None:
 
 def refusal(*, bucket: str, exceeded: Exceeded) -> QuotaExceeded:
     """Return what to raise at whoever would exceed a limit, with its numbers."""
-    whose = (
-        f"Bucket {bucket} holds"
-        if exceeded.whose == "bucket"
-        else "The owner's buckets hold"
-    )
     return QuotaExceeded(
-        f"{whose} {exceeded.used} of {exceeded.quota} {exceeded.unit}, and this "
-        f"would add {exceeded.adds}: delete objects, or have the quota raised."
+        _FULL[exceeded.whose, exceeded.unit],
+        bucket=bucket,
+        used=exceeded.used,
+        quota=exceeded.quota,
+        adds=exceeded.adds,
     )
 
 
 def _require_another_bucket(owns: Owned) -> None:
     if owns.quota_buckets is not None and owns.buckets >= owns.quota_buckets:
         raise TooManyBuckets(
-            f"You own {owns.buckets} buckets and may own {owns.quota_buckets}: delete "
-            "one, or have the number raised."
+            gettext_noop(
+                "You own %(buckets)s buckets and may own %(quota)s: delete one, or "
+                "have the number raised."
+            ),
+            buckets=owns.buckets,
+            quota=owns.quota_buckets,
         )

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import FutureMoment
 from objects_app.models import JournalEntry
 from objects_app.queries import history, sql
@@ -153,7 +155,9 @@ def check(*, bucket: BucketRow, moment: datetime) -> None:
     """Raise NotVersioned or FutureMoment where there is no past to go back to."""
     buckets.require_past(bucket=bucket, moment=moment)
     if moment > sql.clock():
-        raise FutureMoment("That moment is yet to come: name one that has passed.")
+        raise FutureMoment(
+            gettext_noop("That moment is yet to come: name one that has passed.")
+        )
 
 
 def plan(

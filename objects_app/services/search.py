@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import InvalidArgument, SearchTooBroad
 from objects_app.names import prefix_end
@@ -88,8 +89,11 @@ def find(
             found = _find(Search(wanted, reaches, order, after, limit + 1))
     except TimeoutError:
         raise SearchTooBroad(
-            f"This search takes more than {LONGEST_SECONDS:.0f} s: name a bucket, a "
-            "prefix, or more of the key."
+            gettext_noop(
+                "This search takes more than %(seconds).0f s: name a bucket, a "
+                "prefix, or more of the key."
+            ),
+            seconds=LONGEST_SECONDS,
         ) from None
     if len(found) <= limit:
         return Page(found, None)
@@ -180,7 +184,7 @@ def _cursor(query: str, order: Order, last: Found) -> str:
 def _read_cursor(cursor: str, query: str, order: Order) -> Place:
     its_query, text, bucket, key = map(str, cursors.decode(cursor, *[str] * 4))
     if its_query != query:
-        raise InvalidArgument("The cursor belongs to another search.")
+        raise InvalidArgument(gettext_noop("The cursor belongs to another search."))
     value: int | datetime | None = None
     try:
         if order.by == "size":

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Self
 
+from django.utils.translation import gettext_noop
+
 from objects_app.blobs.backend import BlobBackend, BlobReader
 from objects_app.blobs.filesystem import FileReader
 from objects_app.errors import BytesMissing, StorageBusy
@@ -137,7 +139,9 @@ def blobs_of(*, row: Version) -> list[Piece]:
 def _listed(row: Version, start: int, length: int) -> list[Piece]:
     found = pieces(row=row, start=start, length=length)
     if found is None:
-        raise StorageBusy("The object was overwritten just now: ask again.")
+        raise StorageBusy(
+            gettext_noop("The object was overwritten just now: ask again.")
+        )
     return found
 
 

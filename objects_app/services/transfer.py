@@ -10,6 +10,7 @@ from typing import NamedTuple, Self, TypeVar
 
 from django.conf import settings
 from django.db import connections
+from django.utils.translation import gettext_noop
 
 from objects_app.blobs.hashing import Readable
 from objects_app.errors import InvalidArgument, NoSuchBucket
@@ -97,7 +98,8 @@ def folder_prefix(text: str) -> str:
         folder.encode()
     except UnicodeEncodeError as error:
         raise InvalidArgument(
-            f"The prefix {shown(folder)} is not UTF-8, as keys are."
+            gettext_noop("The prefix %(prefix)s is not UTF-8, as keys are."),
+            prefix=shown(folder),
         ) from error
     return f"{folder}/" if folder else ""
 
@@ -220,7 +222,7 @@ def source_bucket(name: str) -> BucketRow:
     """Return the bucket. Raises NoSuchBucket."""
     found = reads.find_bucket(name)
     if found is None:
-        raise NoSuchBucket(f"There is no bucket {name}.")
+        raise NoSuchBucket(gettext_noop("There is no bucket %(name)s."), name=name)
     return found
 
 

@@ -11,6 +11,7 @@ another offset than its own, and has written no row.
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from objects_app.blobs.backend import backend
 from objects_app.blobs.ingest import Expected, receive
@@ -89,7 +90,7 @@ def append(
         _append(upload=upload, bucket=bucket, body=body, most=most, by=by)
     now = Upload.objects.filter(pk=upload.pk).first()
     if now is None:
-        raise NoSuchUpload("The upload was ended meanwhile.")
+        raise NoSuchUpload(gettext_noop("The upload was ended meanwhile."))
     if body.failure is not None:
         raise type(body.failure)(
             f"The body broke off. {now.received} bytes have arrived and are kept: "
@@ -118,13 +119,20 @@ def _agreed_length(upload: Upload, length: int | None) -> int | None:
         return upload.length
     if upload.length is not None or length < upload.received:
         raise InvalidArgument(
-            f"Upload-Length cannot be {length}: it was {upload.length} before, and "
-            f"{upload.received} bytes have arrived."
+            gettext_noop(
+                "Upload-Length cannot be %(length)s: it was %(before)s before, and "
+                "%(received)s bytes have arrived."
+            ),
+            length=length,
+            before=upload.length,
+            received=upload.received,
         )
     if length > upload.received:
         unknown = Upload.objects.filter(pk=upload.pk, length__isnull=True)
         if not unknown.update(length=length):
-            raise InvalidArgument("Upload-Length was given by another request.")
+            raise InvalidArgument(
+                gettext_noop("Upload-Length was given by another request.")
+            )
     return length
 
 

@@ -3,6 +3,8 @@
 import hashlib
 from typing import NamedTuple, Self
 
+from django.utils.translation import gettext_noop
+
 from objects_app.blobs.hashing import Readable
 from objects_app.errors import (
     BodyStalled,
@@ -71,8 +73,11 @@ class Body:
             raise self.failure
         if self._hash.digest() != self.checksum.digest:
             raise ChecksumMismatch(
-                f"The body's {self.checksum.algorithm} is another than Upload-Checksum "
-                "says: send it again. Nothing of it was kept."
+                gettext_noop(
+                    "The body's %(algorithm)s is another than Upload-Checksum "
+                    "says: send it again. Nothing of it was kept."
+                ),
+                algorithm=self.checksum.algorithm,
             )
 
     def _next(self, size: int) -> bytes:
@@ -87,10 +92,14 @@ class Body:
             self.ended = True
             if self._left:
                 self.failure = IncompleteBody(
-                    f"The body ended {self._left} bytes too early."
+                    gettext_noop("The body ended %(left)s bytes too early."),
+                    left=self._left,
                 )
         return data
 
 
 def too_large(most: int) -> BodyTooLarge:
-    return BodyTooLarge(f"The body goes beyond the {most} bytes that there may be.")
+    return BodyTooLarge(
+        gettext_noop("The body goes beyond the %(most)s bytes that there may be."),
+        most=most,
+    )

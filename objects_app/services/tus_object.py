@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from objects_app.blobs.backend import BlobBackend
 from objects_app.blobs.ingest import Received
@@ -48,8 +49,10 @@ class LastPiece:
         except changes.ChangesRefused as refused:
             uploads.abort_upload(upload=self._upload)
             raise PreconditionFailed(
-                "The object is not in the state that the upload's conditions ask for: "
-                "read it again and decide anew. The upload has ended."
+                gettext_noop(
+                    "The object is not in the state that the upload's conditions "
+                    "ask for: read it again and decide anew. The upload has ended."
+                )
             ) from refused
         if self._alone:
             done = Upload.objects.filter(pk=self._upload.pk)

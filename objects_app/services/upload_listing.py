@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from django.db.models import Q, Sum
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import InvalidArgument
 from objects_app.models import Upload, UploadPart
@@ -106,5 +107,5 @@ def _decode(cursor: str) -> tuple[str, str]:
 
 def _foreign_cursor() -> InvalidArgument:
     return InvalidArgument(
-        "The cursor is not one of ours: pass next_cursor back unchanged."
+        gettext_noop("The cursor is not one of ours: pass next_cursor back unchanged.")
     )

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import NoSuchBucket, NoSuchUpload, UploadCompleted
 from objects_app.models import JournalEntry, Upload
@@ -59,7 +60,9 @@ def create_upload(
             expires_at=expiry(),
         )
     except IntegrityError as error:
-        raise NoSuchBucket(f"Bucket {bucket.name} was deleted just now.") from error
+        raise NoSuchBucket(
+            gettext_noop("Bucket %(bucket)s was deleted just now."), bucket=bucket.name
+        ) from error
     upload.refresh_from_db()
     return upload
 
@@ -90,11 +93,14 @@ def require_unfinished(upload: Upload | None) -> Upload:
     Raises NoSuchUpload, UploadCompleted.
     """
     if upload is None:
-        raise NoSuchUpload("The upload was aborted, or has expired.")
+        raise NoSuchUpload(gettext_noop("The upload was aborted, or has expired."))
     if upload.completed_at is not None:
         raise UploadCompleted(
-            f"The upload has become version {upload.version_id} of its key: begin "
-            "another one."
+            gettext_noop(
+                "The upload has become version %(version)s of its key: begin "
+                "another one."
+            ),
+            version=upload.version_id,
         )
     return upload
 

@@ -1,6 +1,7 @@
 """Users as operators name them."""
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_noop
 
 from objects_app.errors import InvalidArgument
 from objects_app.names import is_storable
@@ -18,7 +19,8 @@ def user_named(username: str) -> int:
     user = find_user(username)
     if user is None:
         raise InvalidArgument(
-            f"There is no user {username}: add one at /ui/users/ first."
+            gettext_noop("There is no user %(username)s: add one at /ui/users/ first."),
+            username=username,
         )
     return int(user.pk)
 

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import NamedTuple
 
+from django.utils.translation import gettext_noop
+
 from objects_app.errors import InvalidArgument
 from objects_app.names import after_prefix
 from objects_app.queries import history, reads
@@ -54,7 +56,9 @@ def list_versions(
     if cursor is not None:
         place, before = _read_cursor(cursor)
         if place.bucket != bucket.name:
-            raise InvalidArgument("The cursor belongs to a listing of another bucket.")
+            raise InvalidArgument(
+                gettext_noop("The cursor belongs to a listing of another bucket.")
+            )
         after = place.key if before else after_prefix(place.key)
         if before:
             entries = history.older_versions(
@@ -79,7 +83,9 @@ def list_versions_of(
     else:
         place, before = _read_cursor(cursor)
         if before is None or (place.bucket, place.key) != (bucket.name, key):
-            raise InvalidArgument("The cursor belongs to a listing of another key.")
+            raise InvalidArgument(
+                gettext_noop("The cursor belongs to a listing of another key.")
+            )
         entries = history.older_versions(
             bucket=bucket, key=key, before=before, limit=limit + 1
         )

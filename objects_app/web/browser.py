@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_noop
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_POST, require_safe
 from pydantic import Field, ValidationError
@@ -121,9 +122,13 @@ def download(request: HttpRequest, bucket: str) -> HttpResponseBase:
     try:
         chosen = _Chosen.model_validate_json(request.POST.get("chosen", ""))
     except ValidationError:
-        raise InvalidArgument("chosen: name keys and prefixes, as JSON.") from None
+        raise InvalidArgument(
+            gettext_noop("chosen: name keys and prefixes, as JSON.")
+        ) from None
     if not all(key.startswith(folder) for key in chosen.keys + chosen.prefixes):
-        raise InvalidArgument(f"chosen: all of it begins with {folder!r}.")
+        raise InvalidArgument(
+            gettext_noop("chosen: all of it begins with %(folder)r."), folder=folder
+        )
     rows = archive.rows_of_chosen(
         bucket=row, keys=chosen.keys, prefixes=chosen.prefixes
     )

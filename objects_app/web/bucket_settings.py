@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from objects_app.access import policy
@@ -71,7 +71,7 @@ def change_bucket(request: HttpRequest, bucket: str, what: str) -> HttpResponseB
     try:
         messages.success(request, _CHANGES[what](request, row))
     except StoreError as error:
-        messages.error(request, str(error))
+        messages.error(request, error.translated())
     return redirect("bucket_settings", bucket)
 
 
@@ -84,7 +84,7 @@ def delete_bucket(request: HttpRequest, bucket: str) -> HttpResponseBase:
         _require_name(request, row)
         buckets.delete_bucket(bucket=row, by=actor_of(request))
     except StoreError as error:
-        messages.error(request, str(error))
+        messages.error(request, error.translated())
         return redirect("bucket_settings", bucket)
     messages.success(request, _("Bucket %(name)s is deleted.") % {"name": bucket})
     return redirect("home")
@@ -108,7 +108,7 @@ def _set_versioning(request: HttpRequest, bucket: "BucketRow") -> str:
 
 def _set_quota(request: HttpRequest, bucket: "BucketRow") -> str:
     """Set limits: a size and a number, empty for none. Administrators only."""
-    policy.require_superuser(principal_of(request), "set quotas")
+    policy.require_superuser(principal_of(request), _("set quotas"))
     wanted = posted(request)
     limits = (
         ("quota_bytes", "bytes", byte_count),
@@ -166,8 +166,10 @@ def _empty(request: HttpRequest, bucket: "BucketRow") -> str:
 def _require_name(request: HttpRequest, bucket: "BucketRow") -> None:
     if request.POST.get("name", "").strip() != bucket.name:
         raise InvalidArgument(
-            _("Nothing was deleted: type the bucket's name, %(name)s, to confirm.")
-            % {"name": bucket.name}
+            gettext_noop(
+                "Nothing was deleted: type the bucket's name, %(name)s, to confirm."
+            ),
+            name=bucket.name,
         )
 
 

@@ -84,7 +84,7 @@ def new_bucket(request: HttpRequest) -> HttpResponseBase:
         except CredentialsRequired:
             raise
         except StoreError as error:
-            problem, status = str(error), status_of(error)
+            problem, status = error.translated(), status_of(error)
     context = {
         "area": "buckets",
         "name": request.POST.get("name", ""),
@@ -128,7 +128,7 @@ def _told_of_name(request: HttpRequest) -> HttpResponse:
     try:
         check_bucket_name(name)
     except StoreError as error:
-        problem = str(error)
+        problem = error.translated()
     return render(
         request,
         "parts/bucket_name.html",

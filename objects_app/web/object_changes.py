@@ -165,7 +165,7 @@ def _about(error: StoreError) -> tuple[str | None, str]:
     if isinstance(error, SourceIsTarget):
         return "key", _("That is where it is: choose another key.")
     if isinstance(error, InvalidKey):
-        return "key", str(error)
+        return "key", error.translated()
     if isinstance(error, NoSuchKey):
-        return None, str(error)
-    return "bucket", str(error)
+        return None, error.translated()
+    return "bucket", error.translated()

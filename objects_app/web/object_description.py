@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_http_methods
 from pydantic import ValidationError
 
@@ -56,7 +57,7 @@ def describe(request: HttpRequest, bucket: str) -> HttpResponse:
                 by=actor_of(request),
             )
         except PreconditionFailed as error:
-            status, wrong = 412, {"form": str(error)}
+            status, wrong = 412, {"form": error.translated()}
         else:
             messages.success(request, _("The description is changed."))
             return redirect(address("object", bucket, key=key, version=version or ""))
@@ -107,7 +108,7 @@ def _read(form: dict[str, Any]) -> tuple[Description, dict[str, str]]:
         except ValidationError:
             wrong[section] = _("It holds what cannot be kept, or a name twice.")
         except StoreError as error:
-            wrong[section] = str(error)
+            wrong[section] = error.translated()
     return Description() if wrong else Description(**told), wrong
 
 
@@ -116,7 +117,9 @@ def _unless_changed(now: "ObjectRow", seen: str, description: Description) -> "R
     the reader has not seen: the ETag is that of the bytes, and stays."""
     if _fingerprint(now) != seen:
         raise PreconditionFailed(
-            "Somebody changed this object meanwhile: open it again, then change it."
+            gettext_noop(
+                "Somebody changed this object meanwhile: open it again, then change it."
+            )
         )
     return description.rewrite()
 

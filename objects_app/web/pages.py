@@ -7,7 +7,12 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
@@ -71,6 +76,15 @@ def base_url(request: HttpRequest) -> str:
     return f"{request.scheme}://{request.get_host()}"
 
 
+def sent_to(request: HttpRequest, url: str) -> HttpResponse:
+    """Return what brings the reader there, also where a part was asked for."""
+    if not is_part(request):
+        return HttpResponseRedirect(url)
+    answer = HttpResponse(status=204)
+    answer["HX-Redirect"] = url
+    return answer
+
+
 def context(request: HttpRequest) -> dict[str, Any]:
     """Return what the shell of every page needs (a context processor)."""
     theme = request.COOKIES.get("theme", "")
@@ -81,11 +95,9 @@ def context(request: HttpRequest) -> dict[str, Any]:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    if not is_part(request):
-        return redirect_to_login(request.get_full_path())
-    here = urlsplit(request.headers.get("HX-Current-URL", ""))
-    back = f"{here.path}?{here.query}" if here.query else here.path
-    answer = HttpResponse(status=204)
+    back = request.get_full_path()
+    if is_part(request):
+        here = urlsplit(request.headers.get("HX-Current-URL", ""))
+        back = f"{here.path}?{here.query}" if here.query else here.path
     wanted = redirect_to_login(back or resolve_url(settings.LOGIN_REDIRECT_URL))
-    answer["HX-Redirect"] = cast("Any", wanted).url
-    return answer
+    return sent_to(request, cast("Any", wanted).url)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from objects_app.errors import InvalidArgument
@@ -23,7 +23,9 @@ def posted(request: HttpRequest) -> dict[str, str]:
     """
     fields = {name: str(value) for name, value in request.POST.items()}
     if not all(map(is_storable, fields.values())):
-        raise InvalidArgument(_("A field holds characters that are no text."))
+        raise InvalidArgument(
+            gettext_noop("A field holds characters that are no text.")
+        )
     return {name: value for name, value in fields.items() if value}
 
 
@@ -34,7 +36,11 @@ def chosen(request: HttpRequest, name: str, known: Sequence[str]) -> str:
     """
     value = request.POST.get(name, known[0])
     if value not in known:
-        raise InvalidArgument(f"{name} is one of {', '.join(known)}.")
+        raise InvalidArgument(
+            gettext_noop("%(name)s is one of %(known)s."),
+            name=name,
+            known=", ".join(known),
+        )
     return value
 
 
@@ -42,7 +48,7 @@ def whole_number(text: str) -> int:
     """Return a number of things. Raises InvalidArgument."""
     digits = text.strip().replace(",", "")
     if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
-        raise InvalidArgument(_("%(text)s is no whole number.") % {"text": text})
+        raise InvalidArgument(gettext_noop("%(text)s is no whole number."), text=text)
     return int(digits)
 
 
@@ -55,7 +61,7 @@ def byte_count(text: str) -> int:
         return int(_BYTES.validate_python(text.strip().replace(",", "")))
     except ValidationError:
         raise InvalidArgument(
-            _("%(text)s is no size: write 500 MiB or 10 GiB.") % {"text": text}
+            gettext_noop("%(text)s is no size: write 500 MiB or 10 GiB."), text=text
         ) from None
 
 
@@ -69,6 +75,6 @@ def moment(text: str) -> datetime:
         return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidArgument(
-            _("%(text)s is no time: write 2026-05-31 or 2026-05-31T12:30.")
-            % {"text": text}
+            gettext_noop("%(text)s is no time: write 2026-05-31 or 2026-05-31T12:30."),
+            text=text,
         ) from None

@@ -62,7 +62,7 @@ STATUS: dict[int, tuple[type[StoreError], ...]] = {
 def sentence(error: StoreError) -> HttpResponse:
     """Return what says what to do, for a page that asked for a part of itself."""
     status = status_of(error)
-    return HttpResponse(str(error), status=status, content_type="text/plain")
+    return HttpResponse(error.translated(), status=status, content_type="text/plain")
 
 
 def refused(request: HttpRequest, error: StoreError) -> HttpResponse:
@@ -74,7 +74,7 @@ def refused(request: HttpRequest, error: StoreError) -> HttpResponse:
         503: _("One moment"),
     }
     title = titles.get(status, _("That did not work"))
-    return _page(request, status=status, title=title, reason=str(error))
+    return _page(request, status=status, title=title, reason=error.translated())
 
 
 def status_of(error: StoreError) -> int:
@@ -88,7 +88,9 @@ def status_of(error: StoreError) -> int:
 def no_login(request: HttpRequest, error: LoginLocked | TooManyLogins) -> HttpResponse:
     """Return 429 for a login that is locked, whoever's it is, 503 in a crowd."""
     if isinstance(error, TooManyLogins):
-        answer = _page(request, status=503, title=_("One moment"), reason=str(error))
+        answer = _page(
+            request, status=503, title=_("One moment"), reason=error.translated()
+        )
         answer["Retry-After"] = str(_BUSY_SECONDS)
         return answer
     minutes = math.ceil(error.retry_after / 60)
@@ -126,7 +128,9 @@ def sign_on_failed(
     request: HttpRequest, error: StoreError, *, status: int
 ) -> HttpResponse:
     """Return 403 or 503 for a single sign-on that came to nothing."""
-    return _page(request, status=status, title=_("Not signed in"), reason=str(error))
+    return _page(
+        request, status=status, title=_("Not signed in"), reason=error.translated()
+    )
 
 
 def _page(

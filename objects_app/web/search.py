@@ -76,7 +76,7 @@ def _results_or_why_not(
     except CredentialsRequired:
         raise
     except StoreError as error:
-        return {"problem": str(error)}, status_of(error)
+        return {"problem": error.translated()}, status_of(error)
 
 
 def _results(principal: Principal, form: Mapping[str, str]) -> dict[str, object]:

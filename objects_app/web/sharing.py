@@ -87,7 +87,7 @@ def share(request: HttpRequest, bucket: str) -> HttpResponse:
                 version=version,
             )
         except InvalidArgument as error:
-            form.add_error("filename", str(error))
+            form.add_error("filename", error.translated())
         else:
             shown |= {"issued": issued, "qr": qr_code(issued.url)}
     return show_form(request, "object_share", shown)

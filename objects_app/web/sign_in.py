@@ -30,7 +30,7 @@ class SignInForm(AuthenticationForm):
                     self.request, data["username"], data["password"]
                 )
             except InvalidCredentials as error:
-                raise ValidationError(str(error)) from error
+                raise ValidationError(error.translated()) from error
         return data
 
 
@@ -67,7 +67,7 @@ class SignIn(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Begin the session and go where the user wanted to."""
-        logins.sign_in(self.request, form.get_user())
+        logins.sign_in_with_password(self.request, form.get_user())
         return HttpResponseRedirect(self.get_success_url())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -92,6 +92,12 @@ class Password(PasswordChangeView):
     template_name = "password.html"
     form_class = PasswordForm
     success_url = reverse_lazy("home")
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add whether nothing else may be done before."""
+        return super().get_context_data(
+            **kwargs, is_first=logins.has_password_to_change(self.request)
+        )
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """Add the request, for counting failures."""

@@ -52,7 +52,7 @@ def _store(request: HttpRequest, bucket: "BucketRow", prefix: str) -> HttpRespon
             _put(request, bucket, prefix, file)
             stored += 1
         except StoreError as error:
-            refusals.append(f"{file.name}: {error}")
+            refusals.append(f"{file.name}: {error.translated()}")
     if stored:
         text = ngettext("%(count)s file uploaded.", "%(count)s files uploaded.", stored)
         messages.success(request, text % {"count": stored})

@@ -29,15 +29,14 @@ def all_users(request: HttpRequest) -> HttpResponse:
     return _show(request)
 
 
-@sensitive_variables("password", "wanted")
+@sensitive_variables("given", "password", "wanted")
 def _make(request: HttpRequest) -> HttpResponse:
     """A password that was made for the user is on the answer, and nowhere else."""
     wanted = posted(request)
     given = request.POST.get("password", "")
-    password = given or users.new_password()
     name = wanted.get("name", "")
     try:
-        users.create_user(name=name, password=password, by=actor_of(request))
+        password = users.create_user(name=name, password=given, by=actor_of(request))
     except StoreError as error:
         return _show(request, name=name, error=error)
     if not given:
@@ -101,8 +100,7 @@ def _change(request: HttpRequest, row: UserRow) -> None:
 @sensitive_variables("given", "password")
 def _set_password(request: HttpRequest, row: UserRow) -> HttpResponse | None:
     given = request.POST.get("password", "")
-    password = given or users.new_password()
-    users.set_password(name=row.name, password=password, by=actor_of(request))
+    password = users.set_password(name=row.name, password=given, by=actor_of(request))
     if not given:
         context = {"area": "users", "name": row.name, "password": password}
         return render(request, "user_made.html", context)

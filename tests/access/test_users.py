@@ -77,8 +77,7 @@ def test_a_row_says_what_a_user_may() -> None:
 
 
 def test_a_new_user_may_sign_in_and_nothing_else() -> None:
-    password = users.new_password()
-    users.create_user(name=" ﬁona ", password=password, by=BY)
+    password = users.create_user(name=" ﬁona ", by=BY)
     user = User.objects.get(username="fiona")
     assert user.check_password(password)
     assert (user.is_staff, user.is_superuser) == (False, False)

@@ -9,7 +9,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from objects_app.access import accounts
-from objects_app.models import Bucket, ConsoleSession, Grant, JournalEntry, Role
+from objects_app.models import (
+    Bucket,
+    ConsoleSession,
+    Grant,
+    JournalEntry,
+    Role,
+    TemporaryPassword,
+)
 from tests.admin.pages import change, changelist
 from tests.admin.test_actions import act, told
 
@@ -77,6 +84,7 @@ def test_a_new_password_ends_the_sessions_and_is_in_the_journal(
 ) -> None:
     hers = Client()
     hers.force_login(alice)
+    TemporaryPassword.objects.create(user=alice)
     form = {"usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
     address = f"/admin/auth/user/{alice.pk}/password/"
     with django_capture_on_commit_callbacks(execute=True):
@@ -84,6 +92,7 @@ def test_a_new_password_ends_the_sessions_and_is_in_the_journal(
     alice.refresh_from_db()
     assert alice.check_password(PASSWORD)
     assert "_auth_user_id" not in hers.get("/ui/password/").wsgi_request.session
+    assert not TemporaryPassword.objects.exists()
     assert journal() == [("change_password", "of alice")]
 
 

@@ -49,7 +49,7 @@ def send(store: Store, upload: Upload, body: bytes, offset: int = 0) -> int:
     """Send a body as one request does, which looks the upload up; return the offset."""
     found = Upload.objects.filter(pk=upload.pk).first()
     if found is None:
-        raise NoSuchUpload
+        raise NoSuchUpload("It was ended meanwhile.")
     sent = Sent(io.BytesIO(body), offset, len(body))
     now = tus.append(upload=found, bucket=store.bucket(), sent=sent, by=ACTOR)
     return now.received

@@ -28,6 +28,7 @@ from objects_app.models import (
     Segment,
     StoredObject,
     SweepHold,
+    TemporaryPassword,
     Upload,
     UploadPart,
     UsageSample,
@@ -74,6 +75,7 @@ def fill(store: Store, alice: User) -> None:
         visibility="public-read", quota_bytes=10**12, quota_objects=10**6
     )
     Allowance.objects.create(user=alice, buckets=3, bytes_quota=2**62)
+    TemporaryPassword.objects.create(user=alice)
     Grant.objects.create(bucket_id=owned.id, group=group, role=Role.READER, prefix="ü/")
     AccessKey.objects.create(
         key_id="K1",

@@ -9,14 +9,16 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
-from objects_app.access import logins
+from objects_app.access import logins, users
 from objects_app.models import ConsoleSession, JournalEntry
+from objects_app.queries.rows import Actor
 
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "correct-horse"
 WRONG = "wrong"
 NEW = "battery-staple-9"
+BY = Actor("chief", "node", "request")
 
 ELSEWHERE = [
     "https://evil.example/",
@@ -225,6 +227,49 @@ def test_ones_password_is_changed_and_other_sessions_end(ann: User) -> None:
     assert JournalEntry.objects.filter(
         operation="change_password", actor="ann"
     ).exists()
+
+
+@pytest.mark.parametrize("made", ["with the user", "later"])
+def test_a_password_that_was_made_is_changed_before_anything_else(
+    client: Client, made: str
+) -> None:
+    if made == "with the user":
+        password = users.create_user(name="bob", by=BY)
+    else:
+        users.create_user(name="bob", password=PASSWORD, by=BY)
+        password = users.set_password(name="bob", by=BY)
+    User.objects.filter(username="bob").update(is_superuser=True, is_staff=True)
+    sign_in(client, "bob", password)
+    for path in ("/ui/", "/ui/buckets/none/", "/admin/", "/admin/auth/user/"):
+        assert client.get(path)["Location"] == "/ui/password/"
+    part = client.get("/ui/", headers={"hx-request": "true"})
+    assert (part.status_code, part["HX-Redirect"]) == (204, "/ui/password/")
+    assert b"choose your own" in client.get("/ui/password/").content
+    assert client.get("/ui/texts.js").status_code == 200
+
+    data = {"old_password": password, "new_password1": NEW, "new_password2": NEW}
+    client.post("/ui/password/", data)
+
+    assert client.get("/admin/").status_code == 200
+    assert b"choose your own" not in client.get("/ui/password/").content
+    client.post("/ui/logout/")
+    sign_in(client, "bob", NEW)
+    assert client.get("/ui/").status_code == 200
+
+
+def test_a_password_that_somebody_chose_need_not_be_changed(client: Client) -> None:
+    users.create_user(name="bob", by=BY)
+    users.set_password(name="bob", password=PASSWORD, by=BY)
+    sign_in(client, "bob")
+    assert client.get("/ui/").status_code == 200
+
+
+def test_who_was_given_a_password_may_sign_out_before_it_is_changed(
+    client: Client,
+) -> None:
+    sign_in(client, "bob", users.create_user(name="bob", by=BY))
+    assert client.post("/ui/logout/")["Location"] == "/ui/"
+    assert client.get("/ui/account/")["Location"].startswith("/ui/login/")
 
 
 def test_guessing_the_old_password_is_counted(client: Client, ann: User) -> None:
