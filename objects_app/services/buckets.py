@@ -179,8 +179,8 @@ def delete_bucket(*, bucket: BucketRow, by: Actor) -> None:
     foreign key, checked at the end of the transaction, refuses the delete.
     """
     refusal = BucketNotEmpty(
-        f"Bucket {bucket.name} still has objects, or older versions of them: delete "
-        "them first."
+        f"Bucket {bucket.name} still has objects, or older versions of them: empty it "
+        'first, with POST /delete and "versions": "all", or in its settings.'
     )
     try:
         with transaction.atomic():
