@@ -12,7 +12,8 @@ class Job(models.Model):
     """Something done to many keys, in transactions of many keys each, by the worker.
 
     `after` is the last key done, written in the transaction that did it: whoever goes
-    on after a crash begins there. `actor` is who asked (queries.rows.Actor as a list):
+    on after a crash begins there (of versions, which `keys_*` count then, some of the
+    next key may be gone, too). `actor` is who asked (queries.rows.Actor as a list):
     what it may was decided then. Of a failed one `problem` says why; `error` is the
     class among `errors`, or "" if nobody foresaw it.
     """
@@ -22,6 +23,7 @@ class Job(models.Model):
         MOVE = "move"
         DELETE = "delete"
         RESTORE = "restore"
+        DELETE_VERSIONS = "delete_versions"
 
     class State(models.TextChoices):
         QUEUED = "queued"

@@ -46,8 +46,20 @@ class Rewrite(NamedTuple):
     tags: dict[str, str] | None = None
 
 
+class Removal(NamedTuple):
+    """The version of that id goes for good, and the one before it takes its place.
+
+    `created_at`, where it is given, is when it began: what was written over the "null"
+    version since stays.
+    """
+
+    version_id: str
+    created_at: datetime | None = None
+
+
 class Change(NamedTuple):
-    """What happens to one key: new content, a new description, or (None) its removal.
+    """What happens to one key: new content, a new description, the end of one of its
+    versions, or (None) its deletion.
 
     `versioning` is what the bucket's was when it was looked up; should it have changed,
     nothing is written. `limited`: the bucket or its owner has a quota. `operation` is
@@ -62,11 +74,18 @@ class Change(NamedTuple):
     limited: bool
     key: str
     operation: str
-    what: Content | Rewrite | None
+    what: Content | Rewrite | Removal | None
     conditions: Preconditions = ANYTHING
     only: tuple[int, datetime] | None = None
     keeps_null: bool = False
     detail: str = ""
+
+    @property
+    def place(self) -> tuple[int, str, str]:
+        """What it changes: a key, or ("" else) one version of it."""
+        what = self.what
+        version_id = what.version_id if isinstance(what, Removal) else ""
+        return self.bucket_id, self.key, version_id
 
 
 class Mark(NamedTuple):
@@ -89,11 +108,13 @@ class Failure(StrEnum):
 
     PRECONDITION = "precondition_failed"
     NO_SUCH_KEY = "no_such_key"
+    NO_SUCH_VERSION = "no_such_version"
 
 
 class Changed(NamedTuple):
-    """What one change did: the version that is the latest now (or, of a removal from a
-    bucket without versions, the one that was removed). `replaced`: there was an object.
+    """What one change did: the version that is the latest now (or, of a removal, and of
+    a deletion from a bucket without versions, the one that is gone). `replaced`: there
+    was an object.
     """
 
     version_id: str

@@ -79,26 +79,13 @@ class Dialect(Protocol):
         by: Actor,
         first: Callable[[], object] = lambda: None,
     ) -> list[Changed] | Refused | None:
-        """Make all changes, or none, in one transaction; no key may be named twice.
+        """Make all changes, or none, in one transaction; no key may be named twice, but
+        for several of its versions to be removed.
 
         `marks` are the blobs that the changes refer to; those of segments and parts are
         found here. `first` runs in the transaction, once its keys are locked, before
         anything is read or written; what it raises ends all. None: somebody was faster,
         nothing was written; read the sources again.
-        """
-
-    def delete_version(
-        self,
-        *,
-        bucket_id: int,
-        bucket_name: str,
-        key: str,
-        version_id: str,
-        by: Actor,
-    ) -> bool | None:
-        """Remove one version for good; the one before it takes its place.
-
-        Returns whether it was a delete marker; None: there is none.
         """
 
     def delete_object(

@@ -23,6 +23,7 @@ from objects_app.queries.changes import (
     Failure,
     Mark,
     Refused,
+    Removal,
     Rewrite,
 )
 from objects_app.queries.plans import Again, Plan, Row, aware, new_version_id, plan
@@ -30,6 +31,7 @@ from objects_app.queries.rows import Actor, Room, Totals
 from objects_app.queries.statements import Flavour, statements
 
 Key = tuple[int, str]
+Place = tuple[int, str, str]
 
 
 class _Planned(NamedTuple):
@@ -40,7 +42,7 @@ class _Planned(NamedTuple):
 
 
 class Engine:
-    """The steps of `Dialect.apply`, `mark` and `delete_version`, in one flavour."""
+    """The steps of `Dialect.apply` and `mark`, in one flavour."""
 
     def __init__(self, flavour: Flavour) -> None:
         self._flavour = flavour
@@ -70,7 +72,7 @@ class Engine:
         first: Callable[[], object],
     ) -> list[Changed] | Refused:
         keys = [(change.bucket_id, change.key) for change in changes]
-        if len(set(keys)) < len(keys):
+        if _names_twice(changes):
             raise ValueError("a key is named twice in one transaction")
         sources = [
             c.what.segments_of
@@ -94,13 +96,8 @@ class Engine:
             return exceeded
         self._write(planned, by)
         return [
-            Changed(
-                done.version_id,
-                done.at,
-                done.replaced,
-                is_delete_marker=change.what is None and done.removed is None,
-            )
-            for change, done in planned
+            Changed(done.version_id, done.at, done.replaced, done.is_delete_marker)
+            for _, done in planned
         ]
 
     def mark(self, marks: Iterable[Mark]) -> tuple[Mark, ...]:
@@ -111,48 +108,6 @@ class Engine:
         held = self._ids("mark_seen", map(self._mark_row, seen))
         held |= self._ids("mark_trusted", map(self._mark_row, trusted))
         return tuple(mark for mark in wanted if mark.id not in held)
-
-    def delete_version(
-        self,
-        *,
-        bucket_id: int,
-        bucket_name: str,
-        key: str,
-        version_id: str,
-        by: Actor,
-    ) -> bool | None:
-        """See Dialect.delete_version."""
-        names = {"bucket_id": bucket_id, "key": key}
-        with transaction.atomic():
-            self._flavour.lock_keys([(bucket_id, key)])
-            found = run.row(
-                self.statements["version"], {**names, "version_id": version_id}
-            )
-            if found is None:
-                return None
-            row = _row(found)
-            run.changed("DELETE FROM segment WHERE object_id = %s", [row.id])
-            run.changed("DELETE FROM stored_object WHERE id = %s", [row.id])
-            if row.is_latest:
-                run.changed(self.statements["promote"], names)
-            elif row.superseded_at is not None:
-                gap = _gap(bucket_id, key, row.created_at, row.superseded_at)
-                self._many("close_gaps", [self._timed(gap)])
-            marker = row.is_delete_marker
-            entry = {
-                **names,
-                "bucket_name": bucket_name,
-                "version_id": version_id,
-                "operation": "delete_version",
-                "objects_delta": 0 if marker else -1,
-                "bytes_delta": -row.size,
-                "sha256": row.sha256,
-                "old_blob_id": row.blob_id,
-                "detail": "delete marker" if marker else "",
-                "created_at": self._now(),
-            }
-            self._journal([entry], by)
-        return marker
 
     def _all_marks(
         self, changes: Sequence[Change], marks: Sequence[Mark]
@@ -190,7 +145,7 @@ class Engine:
         for number, change in enumerate(changes):
             decided = plan(
                 change,
-                rows.get((change.bucket_id, change.key), []),
+                rows.get(change.place, []),
                 now=now,
                 version_id=new_version_id(),
             )
@@ -200,27 +155,37 @@ class Engine:
                 planned.append(_Planned(change, decided))
         return planned, failures
 
-    def _locked_rows(self, changes: Sequence[Change]) -> dict[Key, list[Row]]:
-        """Return the latest version of each key, and its "null" one where that counts,
-        locked. Raises Again if one came up meanwhile.
+    def _locked_rows(self, changes: Sequence[Change]) -> dict[Place, list[Row]]:
+        """Return the versions to be removed; and of the other changes' keys the latest
+        version, and the "null" one where that counts; locked. Raises Again if a latest
+        one came up meanwhile.
 
         The second look locks nothing: one that waited could miss the next writer's row,
         too, and what this transaction found missing would be there all the time.
         """
-        keys = [{"bucket_id": c.bucket_id, "key": c.key} for c in changes]
-        found: dict[Key, list[Row]] = {}
+        whole = [c for c in changes if not isinstance(c.what, Removal)]
+        keys = [{"bucket_id": c.bucket_id, "key": c.key} for c in whole]
+        found: dict[Place, list[Row]] = {}
         for bucket_id, key, *row in self._rows("lock_latest", keys):
-            found[bucket_id, key] = [_row(row)]
-        missing = [k for k in keys if (k["bucket_id"], k["key"]) not in found]
+            found[bucket_id, key, ""] = [_row(row)]
+        missing = [k for k in keys if (k["bucket_id"], k["key"], "") not in found]
         if self._rows_lock and self._rows("latest", missing):
             raise Again
         beside = [
             {"bucket_id": c.bucket_id, "key": c.key}
-            for c in changes
+            for c in whole
             if c.versioning == "suspended"
         ]
         for bucket_id, key, *row in self._rows("lock_null", beside):
-            found.setdefault((bucket_id, key), []).append(_row(row))
+            found.setdefault((bucket_id, key, ""), []).append(_row(row))
+        going = [
+            self._timed({"bucket_id": c.bucket_id, "key": c.key, **c.what._asdict()})
+            for c in changes
+            if isinstance(c.what, Removal)
+        ]
+        for bucket_id, key, *row in self._rows("lock_versions", going):
+            version = _row(row)
+            found[bucket_id, key, version.version_id] = [version]
         return found
 
     def _exceeded(self, planned: Sequence[_Planned]) -> Refused | None:
@@ -277,8 +242,9 @@ class Engine:
         marked = [r["overwritten"] for r in written if r["is_delete_marker"]]
         self._many("drop_segments", [*gone, *marked])
         self._many("remove", gone)
+        self._many("promote", [r for r in rows if r["promotes"]])
         self._many("rewrite", [r for r in rows if r["rewritten"] is not None])
-        self._many("close_gaps", [r["gap"] for r in rows if r["gap"] is not None])
+        self._many("close_gaps", [self._timed(gap) for gap in _gaps(planned)])
         self._journal(rows, by)
 
     def _copy_segments(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -309,19 +275,15 @@ class Engine:
             "bucket_id": change.bucket_id,
             "bucket_name": change.bucket_name,
             "key": change.key,
-            "is_delete_marker": content is _MARKER,
             "segments_of": content.segments_of.id if content.segments_of else None,
             "object_sha256": content.sha256,
             "node_id": by.node_id,
             "operation": change.operation,
             "detail": change.detail,
             "created_at": done.at,
-            "gap": None,
         }
-        if done.gap_from is not None and done.gap_until is not None:
-            values["gap"] = self._timed(
-                _gap(change.bucket_id, change.key, done.gap_from, done.gap_until)
-            )
+        if isinstance(change.what, Removal) and done.is_delete_marker:
+            values["detail"] = "delete marker"
         if isinstance(change.what, Rewrite):
             new = change.what._asdict()
             values |= {
@@ -334,9 +296,6 @@ class Engine:
             name: self._flavour.text(value) if isinstance(value, datetime) else value
             for name, value in values.items()
         }
-
-    def _now(self) -> str:
-        return self._flavour.text(aware(run.one(f"SELECT {self._flavour.now}")[0]))
 
     def _journal(self, rows: Sequence[Mapping[str, Any]], by: Actor) -> None:
         run.changed(self.statements["journal"], {"rows": _dump(rows), **by.columns()})
@@ -366,8 +325,30 @@ def _added(planned: Sequence[_Planned], bucket_ids: Set[int]) -> Totals:
     )
 
 
-def _gap(bucket_id: int, key: str, start: datetime, end: datetime) -> dict[str, Any]:
-    return {"bucket_id": bucket_id, "key": key, "gap_from": start, "gap_until": end}
+def _names_twice(changes: Sequence[Change]) -> bool:
+    """Whether a key is changed twice; of one key several versions may be removed."""
+    places = {change.place for change in changes}
+    keys = {(bucket_id, key) for bucket_id, key, _ in places}
+    whole = sum(not version_id for *_, version_id in places)
+    versions = {(bucket_id, key) for bucket_id, key, id_ in places if id_}
+    return len(places) < len(changes) or len(keys) < whole + len(versions)
+
+
+def _gaps(planned: Sequence[_Planned]) -> list[dict[str, Any]]:
+    """Return the times that versions leave which are none any more; those of versions
+    that followed each other are one."""
+    gaps: dict[tuple[Key, datetime], datetime] = {}
+    left = [
+        ((change.bucket_id, change.key), done.gap_from, done.gap_until)
+        for change, done in planned
+        if done.gap_from is not None and done.gap_until is not None
+    ]
+    for key, start, end in sorted(left, reverse=True):
+        gaps[key, start] = gaps.pop((key, end), end)
+    return [
+        {"bucket_id": bucket_id, "key": key, "gap_from": start, "gap_until": end}
+        for ((bucket_id, key), start), end in gaps.items()
+    ]
 
 
 def _dump(rows: Sequence[Any]) -> str:

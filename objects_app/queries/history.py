@@ -53,6 +53,14 @@ class Compared(NamedTuple):
     same: bool
 
 
+class Begun(NamedTuple):
+    """A version, by its id and the time since which it is what it is."""
+
+    key: str
+    version_id: str
+    created_at: datetime
+
+
 def at(moment: datetime) -> View:
     """Return what listings show as of a moment."""
     return View(
@@ -153,6 +161,63 @@ def older_versions(
     return _versions(bucket, rows)
 
 
+def begun_by(
+    *, bucket: BucketRow, span: Span, moment: datetime, limit: int
+) -> list[Begun]:
+    """Return the first versions of a span of keys that began by a moment, by key; of
+    the last key the oldest, where not all of them fit."""
+    columns = "o.key, o.version_id, o.created_at"
+    began = "o.bucket_id = %(bucket_id)s AND o.created_at <= %(moment)s"
+    keys, bounds = reads.keys_in(span)
+    parameters = {
+        "bucket_id": bucket.id,
+        "moment": sql.moment(moment),
+        "limit": limit,
+        **bounds,
+    }
+    found = _begun(
+        f"""
+SELECT * FROM (
+  SELECT * FROM (
+    SELECT {columns} FROM stored_object o WHERE {began} AND {keys} AND o.is_latest
+    ORDER BY o.key LIMIT %(limit)s) latest
+  UNION ALL
+  SELECT * FROM (
+    SELECT {columns} FROM stored_object o WHERE {began} AND {keys} AND NOT o.is_latest
+    ORDER BY o.key, o.created_at DESC LIMIT %(limit)s) older
+) every ORDER BY key LIMIT %(limit)s""",
+        parameters,
+    )
+    if len(found) < limit:
+        return found
+    whole = [version for version in found if version.key != found[-1].key]
+    return whole + _begun(
+        f"""
+SELECT * FROM (
+  SELECT * FROM (
+    SELECT {columns} FROM stored_object o
+    WHERE {began} AND o.key = %(key)s AND NOT o.is_latest
+    ORDER BY o.created_at LIMIT %(limit)s) older
+  UNION ALL
+  SELECT {columns} FROM stored_object o
+  WHERE {began} AND o.key = %(key)s AND o.is_latest
+) every ORDER BY created_at LIMIT %(limit)s""",
+        {**parameters, "key": found[-1].key, "limit": limit - len(whole)},
+    )
+
+
+def count_begun_by(*, bucket: BucketRow, span: Span, moment: datetime) -> int:
+    """Count the versions of a span of keys that began by a moment: one scan."""
+    keys, bounds = reads.keys_in(span)
+    return int(
+        run.one(
+            "SELECT count(*) FROM stored_object o WHERE o.bucket_id = %(bucket_id)s"
+            f" AND o.created_at <= %(moment)s AND {keys}",
+            {"bucket_id": bucket.id, "moment": sql.moment(moment), **bounds},
+        )[0]
+    )
+
+
 def compare(
     *, bucket: BucketRow, span: Span, moment: datetime, limit: int
 ) -> list[Compared]:
@@ -179,6 +244,13 @@ ORDER BY o.key
         },
     )
     return [_compared(row) for row in rows]
+
+
+def _begun(statement: str, parameters: dict[str, Any]) -> list[Begun]:
+    return [
+        Begun(key, version_id, aware(created_at))
+        for key, version_id, created_at in run.rows(statement, parameters)
+    ]
 
 
 def _compared(row: tuple[Any, ...]) -> Compared:

@@ -10,7 +10,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from objects_app.queries.changes import Change, Content, Failure, Rewrite
+from objects_app.queries.changes import Change, Content, Failure, Removal, Rewrite
 
 NULL_VERSION = "null"
 _TICK = timedelta(microseconds=1)
@@ -35,9 +35,9 @@ class Plan(NamedTuple):
     """What to write. Row ids are None where there is nothing of the kind.
 
     `superseded` becomes history at `at`; `overwritten` gets the new values in place,
-    or, where `inserted`, a new row has them; `removed` goes. Where `overwritten` was
-    a version of its own, the one before it, which ended at `gap_from`, now lasts until
-    `gap_until`.
+    or, where `inserted`, a new row has them; `removed` goes. Where what is overwritten
+    or removed was a version of its own, the one before it, which ended at `gap_from`,
+    now lasts until `gap_until`; or, where `promotes`, it is the latest again.
     """
 
     version_id: str
@@ -49,11 +49,13 @@ class Plan(NamedTuple):
     rewritten: int | None = None
     gap_from: datetime | None = None
     gap_until: datetime | None = None
+    promotes: bool = False
     objects_delta: int = 0
     bytes_delta: int = 0
     old_blob_id: int | None = None
     sha256: str = ""
     replaced: bool = False
+    is_delete_marker: bool = False
 
 
 class Again(Exception):
@@ -64,7 +66,9 @@ def plan(
     change: Change, rows: list[Row], *, now: datetime, version_id: str
 ) -> Plan | Failure:
     """Decide one change. `rows` are the key's latest version and its "null" one, if it
-    has them; `version_id` is a new one. Raises Again."""
+    has them, or the one to be removed; `version_id` is a new one. Raises Again."""
+    if isinstance(change.what, Removal):
+        return _removed(rows[0]) if rows else Failure.NO_SUCH_VERSION
     latest = next((row for row in rows if row.is_latest), None)
     present = None if latest is None or latest.is_delete_marker else latest
     if change.only is not None and (
@@ -94,7 +98,25 @@ def plan(
     decided = _PLANS[mode](content, latest, rows, at, version_id)
     gone = present.sha256 if present and content is None else ""
     return decided._replace(
-        sha256=content.sha256 if content else gone, replaced=present is not None
+        sha256=content.sha256 if content else gone,
+        replaced=present is not None,
+        is_delete_marker=content is None and decided.removed is None,
+    )
+
+
+def _removed(row: Row) -> Plan:
+    return Plan(
+        row.version_id,
+        row.created_at,
+        removed=row.id,
+        gap_from=row.created_at,
+        gap_until=row.superseded_at,
+        promotes=row.is_latest,
+        objects_delta=0 if row.is_delete_marker else -1,
+        bytes_delta=-row.size,
+        old_blob_id=row.blob_id,
+        sha256=row.sha256,
+        is_delete_marker=row.is_delete_marker,
     )
 
 

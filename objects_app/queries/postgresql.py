@@ -9,7 +9,6 @@ from datetime import datetime
 from objects_app.queries import quotas, run
 from objects_app.queries.postgresql_changes import (
     apply,
-    delete_version,
     lock_keys,
     mark,
 )
@@ -27,7 +26,6 @@ __all__ = [
     "commit",
     "create_bucket",
     "delete_object",
-    "delete_version",
     "lock_keys",
     "mark",
     "moment",

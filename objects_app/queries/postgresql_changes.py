@@ -63,7 +63,6 @@ _engine = Engine(
     )
 )
 mark = _engine.mark
-delete_version = _engine.delete_version
 
 
 def apply(

@@ -131,7 +131,6 @@ ENGINE = Engine(
     )
 )
 mark = ENGINE.mark
-delete_version = ENGINE.delete_version
 
 
 def apply(

@@ -101,10 +101,11 @@ SELECT b.id FROM {f.each} JOIN bucket b ON b.id = {_number(f, "id")}
 SELECT o.bucket_id, o.key, {row} FROM {f.each} JOIN stored_object o
   ON {of_key} AND o.version_id = 'null' AND NOT o.is_latest
 ORDER BY o.id {f.update("o")}""",
-        "version": f"""
-SELECT {row} FROM stored_object o
-WHERE o.bucket_id = CAST(%(bucket_id)s AS bigint) AND o.key = %(key)s
-  AND o.version_id = %(version_id)s {f.update("o")}""",
+        "lock_versions": f"""
+SELECT o.bucket_id, o.key, {row} FROM {f.each} JOIN stored_object o
+  ON {of_key} AND o.version_id = {f.field("version_id")}
+  AND ({created_at} IS NULL OR o.created_at = {f.moment(created_at)})
+ORDER BY o.id {f.update("o")}""",
     }
 
 
@@ -139,15 +140,16 @@ DELETE FROM stored_object WHERE id IN (SELECT CAST(r.value AS bigint) FROM {f.ea
         "rewrite": f"""
 UPDATE stored_object SET {", ".join(new)} FROM {f.each}
 WHERE stored_object.id = {_number(f, "rewritten")}""",
-        "promote": """
-UPDATE stored_object SET is_latest = true, superseded_at = NULL WHERE id = (
-  SELECT o.id FROM stored_object o
-  WHERE o.bucket_id = CAST(%(bucket_id)s AS bigint) AND o.key = %(key)s
-  ORDER BY o.created_at DESC LIMIT 1)""",
+        "promote": f"""
+UPDATE stored_object SET is_latest = true, superseded_at = NULL WHERE id IN (
+  SELECT (SELECT o.id FROM stored_object o
+    WHERE o.bucket_id = {_number(f, "bucket_id")} AND o.key = {f.field("key")}
+    ORDER BY o.created_at DESC LIMIT 1) FROM {f.each})""",
         "close_gaps": f"""
 UPDATE stored_object SET superseded_at = {f.moment(f.field("gap_until"))}
 FROM {f.each} WHERE stored_object.bucket_id = {_number(f, "bucket_id")}
   AND stored_object.key = {f.field("key")} AND NOT is_latest
+  AND stored_object.created_at < {f.moment(f.field("gap_from"))}
   AND superseded_at = {f.moment(f.field("gap_from"))}""",
         "journal": f"""
 INSERT INTO journal_entry ({", ".join([*_ENTRY, *_ACTOR])}, created_at)

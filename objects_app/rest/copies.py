@@ -1,4 +1,7 @@
-"""POST /copy, /move and /delete: one key, or all of a prefix, and no bytes moved."""
+"""POST /copy, /move and /delete: one key, or all of a prefix, or all its versions for
+good; no bytes are moved."""
+
+from typing import TYPE_CHECKING, Literal
 
 from django.http import HttpRequest, HttpResponseBase
 from pydantic import Field
@@ -24,6 +27,9 @@ from objects_app.rest.routing import by_method
 from objects_app.services import jobs, operations
 from objects_app.services.prefixes import Work
 
+if TYPE_CHECKING:
+    from objects_app.queries.rows import BucketRow
+
 
 class _Place(Body):
     bucket: str
@@ -45,6 +51,7 @@ class _Body(Transfer):
 class _Deletion(Body):
     bucket: str
     prefix: str
+    versions: Literal["latest", "all"] = "latest"
 
 
 def _copy(request: HttpRequest) -> HttpResponseBase:
@@ -86,8 +93,28 @@ def _delete(request: HttpRequest) -> HttpResponseBase:
     refuse_in_headers(request.headers)
     wanted = read_json(request.META, _Deletion)
     prefix = check_prefix(wanted.prefix)
-    bucket = Gates(principal_of(request))(wanted.bucket, prefix, Action.WRITE)
+    gates = Gates(principal_of(request))
+    if wanted.versions == "all":
+        return _delete_versions(
+            request, gates(wanted.bucket, prefix, Action.OWN), prefix
+        )
+    bucket = gates(wanted.bucket, prefix, Action.WRITE)
     return _perform_or_queue(request, "delete", Work(source=bucket, prefix=prefix))
+
+
+def _delete_versions(
+    request: HttpRequest, bucket: "BucketRow", prefix: str
+) -> HttpResponseBase:
+    """Delete for good; of what others may still need, so by its owner."""
+    done = jobs.delete_versions(
+        bucket=bucket,
+        prefix=prefix,
+        user_id=principal_of(request).user_id,
+        by=actor_of(request),
+    )
+    if isinstance(done, int):
+        return json_answer({"versions": done})
+    return made_answer(done)
 
 
 def _read(request: HttpRequest) -> _Body:

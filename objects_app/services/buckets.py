@@ -204,8 +204,8 @@ def delete_bucket(*, bucket: BucketRow, by: Actor) -> None:
     """
     refusal = BucketNotEmpty(
         gettext_noop(
-            "Bucket %(bucket)s still has objects, or older versions of them: "
-            "delete them first."
+            "Bucket %(bucket)s still has objects, or older versions of them: empty it "
+            'first, with POST /delete and "versions": "all", or in its settings.'
         ),
         bucket=bucket.name,
     )

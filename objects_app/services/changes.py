@@ -19,6 +19,7 @@ from objects_app.queries.changes import (
     Content,
     Failure,
     Mark,
+    Removal,
     Rewrite,
     Source,
 )
@@ -99,7 +100,7 @@ def change(
     bucket: BucketRow,
     key: str,
     operation: str,
-    what: Content | Rewrite | None,
+    what: Content | Rewrite | Removal | None,
     conditions: Preconditions = ANYTHING,
     only: ObjectRow | None = None,
     detail: str = "",

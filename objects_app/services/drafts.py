@@ -4,7 +4,14 @@ from collections.abc import Callable
 
 from objects_app.models import JournalEntry
 from objects_app.queries import sources
-from objects_app.queries.changes import Change, Changed, Content, Mark, Rewrite
+from objects_app.queries.changes import (
+    Change,
+    Changed,
+    Content,
+    Mark,
+    Removal,
+    Rewrite,
+)
 from objects_app.queries.plans import Again
 from objects_app.queries.rows import (
     ANYTHING,
@@ -19,7 +26,7 @@ _Operation = JournalEntry.Operation
 
 
 class Draft:
-    """Copies, moves, removals and new descriptions, not written yet.
+    """Copies, moves, deletions and new descriptions, not written yet.
 
     Buckets are to be looked up anew for each draft: their versioning is in it.
     """
@@ -80,6 +87,10 @@ class Draft:
         """Do what DELETE does."""
         self._add(bucket, key, _Operation.DELETE, None, conditions)
 
+    def remove(self, removal: Removal, *, bucket: BucketRow, key: str) -> None:
+        """Let a version go for good."""
+        self._add(bucket, key, _Operation.DELETE_VERSION, removal)
+
     def describe(
         self,
         *,
@@ -114,7 +125,7 @@ class Draft:
         bucket: BucketRow,
         key: str,
         operation: str,
-        what: Content | Rewrite | None,
+        what: Content | Rewrite | Removal | None,
         conditions: Preconditions = ANYTHING,
         *,
         only: ObjectRow | None = None,

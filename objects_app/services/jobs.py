@@ -5,7 +5,7 @@
                               '--- refused --> failed
 
 A job goes through its keys in order, a transaction for each thousand. The same
-transaction moves `after` on, if it still is what this worker believes and the job still
+transaction moves `after` on, if all still is as this worker believes and the job still
 runs: so after a crash the job goes on exactly where it was, two workers never do the
 same keys, and once a cancel is answered nothing more is changed. What is done stays.
 
@@ -36,7 +36,7 @@ from objects_app.errors import (
     first_line,
 )
 from objects_app.models import Job
-from objects_app.queries import reads, sources
+from objects_app.queries import history, reads, sources, sql
 from objects_app.queries.changes import Rewrite
 from objects_app.queries.rows import Actor, BucketRow
 from objects_app.services import prefixes
@@ -69,7 +69,7 @@ class JobRow(NamedTuple):
     """A job as its maker sees it, who is called `actor`; `position` is for `list_jobs`.
 
     Of one that failed, `problem` is what was raised, and `error` its class among
-    `errors` ("": it was none of these).
+    `errors` ("": it was none of these). The keys of `delete_versions` are versions.
     """
 
     job_id: str
@@ -88,7 +88,7 @@ class JobRow(NamedTuple):
 
     @property
     def at(self) -> datetime | None:
-        """What a restore goes back to."""
+        """What a restore goes back to, or by when versions have begun that go."""
         at = self.parameters["at"]
         return datetime.fromisoformat(at) if at else None
 
@@ -149,6 +149,26 @@ def restore(
             user_id=user_id,
             by=by,
         )
+
+
+def delete_versions(
+    *, bucket: BucketRow, prefix: str, user_id: int | None, by: Actor
+) -> int | JobRow:
+    """Let all that a prefix has at this moment go for good, older versions and delete
+    markers too: now, and return how many versions there were; or by a job, if they are
+    too many for one transaction.
+
+    What is written later stays. Raises NoSuchBucket, StorageBusy.
+    """
+    kind, moment = Job.Kind.DELETE_VERSIONS, sql.clock()
+    work = Work(bucket, prefix, at=moment.isoformat())
+    try:
+        return prefixes.perform(planner=PLANNERS[kind], work=work, by=by)
+    except TooManyKeys:
+        total = history.count_begun_by(
+            bucket=bucket, span=span_after(prefix, ""), moment=moment
+        )
+        return create(kind=kind, work=work, keys_total=total, user_id=user_id, by=by)
 
 
 def create(
@@ -286,7 +306,12 @@ def _run(job: Job, limit: int) -> int:
             raise _NothingLeft
 
     def advance() -> None:
-        here = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, after=job.after)
+        here = Job.objects.filter(
+            pk=job.pk,
+            state=Job.State.RUNNING,
+            after=job.after,
+            keys_done=job.keys_done,
+        )
         if not here.update(after=step.last, keys_done=F("keys_done") + step.keys):
             raise _Overtaken
 
@@ -350,6 +375,7 @@ PLANNERS: dict[str, Planner] = {
     Job.Kind.MOVE: prefixes.plan_move,
     Job.Kind.DELETE: prefixes.plan_delete,
     Job.Kind.RESTORE: _plan_restore,
+    Job.Kind.DELETE_VERSIONS: prefixes.plan_delete_versions,
 }
 
 

@@ -32,7 +32,7 @@ from objects_app.errors import (
 )
 from objects_app.models import Blob, Bucket, JournalEntry
 from objects_app.queries import reads, sql
-from objects_app.queries.changes import Change, Failure, Mark
+from objects_app.queries.changes import Change, Failure, Mark, Removal
 from objects_app.queries.rows import (
     ANYTHING,
     Actor,
@@ -371,24 +371,29 @@ def delete_version(
 ) -> Deletion:
     """Remove one version for good; if it was the latest, the one before it is again.
 
-    Raises NoSuchVersion.
+    Raises NoSuchBucket, NoSuchVersion.
     """
-    marker = sql.delete_version(
-        bucket_id=bucket.id,
-        bucket_name=bucket.name,
-        key=key,
-        version_id=version_id,
-        by=by,
-    )
-    if marker is None:
+
+    def prepare() -> tuple[list[Change], list[Mark]]:
+        removal = changes.change(
+            bucket=buckets.again(bucket),
+            key=key,
+            operation=JournalEntry.Operation.DELETE_VERSION,
+            what=Removal(version_id),
+        )
+        return [removal], []
+
+    try:
+        [done] = changes.commit(prepare=prepare, by=by)
+    except changes.ChangesRefused as error:
         raise NoSuchVersion(
             gettext_noop(
                 "There is no such version of that key: list them with GET "
                 "/versions?bucket=%(bucket)s."
             ),
             bucket=bucket.name,
-        )
-    return Deletion(version_id, is_delete_marker=marker)
+        ) from error
+    return Deletion(done.version_id, done.is_delete_marker)
 
 
 def _no_such_key(bucket: BucketRow) -> NoSuchKey:

@@ -5,6 +5,7 @@ a job, which is a row of such transactions in the order of keys.
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext_noop
@@ -16,8 +17,8 @@ from objects_app.errors import (
     StorageBusy,
 )
 from objects_app.names import KEY_MAX_BYTES, check_key
-from objects_app.queries import reads, sources
-from objects_app.queries.changes import Failure, Rewrite
+from objects_app.queries import history, reads, sources
+from objects_app.queries.changes import Failure, Removal, Rewrite
 from objects_app.queries.rows import (
     ANYTHING,
     Actor,
@@ -38,7 +39,8 @@ _NEW_ONLY = Preconditions(if_none_match=("*",))
 
 class Work(NamedTuple):
     """What is to be done to all keys of a prefix: of `source`, which is the bucket
-    that is changed where there is no `target`. `at` is a restore's moment, as text."""
+    that is changed where there is no `target`. `at` is a restore's moment, or the one
+    by which versions have begun that go for good, as text."""
 
     source: BucketRow
     prefix: str
@@ -62,14 +64,15 @@ class Work(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What one transaction takes: so many keys, up to the last of them; none: all is
-    done."""
+    """What one transaction takes: so many keys (or versions), and the last key that is
+    done with; none: all is done."""
 
     keys: int
     last: str
 
 
-# Puts the changes of at most `limit` keys after the key `after` into a draft.
+# Puts the changes of at most `limit` keys (or versions) after the key `after` into a
+# draft.
 Planner = Callable[[Draft, Work, str, int], Step]
 
 
@@ -181,6 +184,27 @@ def plan_delete(draft: Draft, work: Work, after: str, limit: int) -> Step:
     for entry in found:
         draft.delete(bucket=work.source, key=entry.key)
     return Step(len(found), found[-1].key if found else "")
+
+
+def plan_delete_versions(draft: Draft, work: Work, after: str, limit: int) -> Step:
+    """Let each version go for good that began by the work's moment.
+
+    Of a key with too many the oldest go first: nothing that was deleted or overwritten
+    comes to light again on the way.
+    """
+    found = history.begun_by(
+        bucket=work.source,
+        span=span_after(work.prefix, after),
+        moment=datetime.fromisoformat(work.at),
+        limit=limit,
+    )
+    for version in found:
+        removal = Removal(version.version_id, version.created_at)
+        draft.remove(removal, bucket=work.source, key=version.key)
+    done = [version.key for version in found]
+    if len(found) == limit:
+        done = [key for key in done if key != done[-1]]
+    return Step(len(found), done[-1] if done else after)
 
 
 def _transfer(add: Callable[..., None], work: Work, after: str, limit: int) -> Step:

@@ -159,6 +159,8 @@ POST /move COPY_FOLDER        401  404  403  403  200  200  200  403  200
 - public                      401  403  403  403  200  200  200  403  200
 POST /delete FOLDER           401  404  403  403  200  200  200  403  200
 - public                      401  403  403  403  200  200  200  403  200
+POST /delete ALL_VERSIONS     401  404  403  403  403  200  200  403  200
+- public                      401  403  403  403  403  200  200  403  200
 POST /batch BATCH             401  404  403  403  200  200  200  403  200
 - public                      401  403  403  403  200  200  200  403  200
 GET /jobs                     401  200  200  200  200  200  200  200  200
@@ -243,6 +245,7 @@ BODIES = {
     "COPY_OUT": COPY_OUT,
     "COPY_FOLDER": COPY_FOLDER,
     "FOLDER": b'{"bucket": "photos", "prefix": "in/"}',
+    "ALL_VERSIONS": b'{"bucket": "photos", "prefix": "in/", "versions": "all"}',
     "BATCH": b'{"operations": [{"op": "copy",' + COPY_IN[1:] + b"]}",
     "TO_GET": TO_GET,
     "TO_PUT": TO_PUT,

@@ -33,7 +33,7 @@ from tests.races.transactions import (
     Copy,
     Marker,
     Move,
-    RemoveVersion,
+    RemoveVersions,
     Restore,
     Switch,
 )
@@ -152,12 +152,12 @@ TRANSACTIONS = (
     ),
     Scenario(
         "versions removed and restored",
-        (_PUT, Restore(0), RemoveVersion(0), _SWEEP),
+        (_PUT, Restore(0), RemoveVersions(0), _SWEEP),
         VERSIONED,
     ),
     Scenario(
         "versions suspended and enabled again",
-        (_PUT, RemoveVersion(0), Marker(0), Switch(), _SWEEP),
+        (_PUT, RemoveVersions(0), Marker(0), Switch(), _SWEEP),
         VERSIONED,
     ),
     Scenario(
@@ -204,7 +204,7 @@ LARGE = (
     Scenario(
         "versions of two contents, restored, removed, suspended",
         (
-            *(_PUT, _OVERWRITE, Restore(0), RemoveVersion(0), Marker(0)),
+            *(_PUT, _OVERWRITE, Restore(0), RemoveVersions(0), Marker(0)),
             *(Switch(), _SWEEP),
         ),
         VERSIONED,
@@ -213,7 +213,7 @@ LARGE = (
         "an upload completed among versions",
         (
             *(Begin(), PutPart(0, 1), Complete(), _PUT, Restore(0)),
-            *(RemoveVersion(0), _SWEEP),
+            *(RemoveVersions(0), _SWEEP),
         ),
         VERSIONED,
     ),

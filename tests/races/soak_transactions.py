@@ -17,7 +17,15 @@ from objects_app.errors import (
 from objects_app.models import StoredObject, Upload
 from objects_app.queries import sql
 from objects_app.queries.rows import BucketRow
-from objects_app.services import digests, objects, operations, restore, uploads
+from objects_app.services import (
+    digests,
+    objects,
+    operations,
+    prefixes,
+    restore,
+    uploads,
+)
+from objects_app.services.drafts import Draft
 from tests.races.soak_actors import Act
 from tests.races.soak_world import BY, World
 
@@ -149,6 +157,27 @@ def restorer(world: World) -> Act:
     return act
 
 
+def emptier(world: World) -> Act:
+    """Lets all that a key had a moment ago go for good, a few versions at a time."""
+
+    def act(dice: random.Random) -> None:
+        moment = sql.clock() - LONGEST_AGO * dice.random()
+        bucket = _either(world, dice)
+        work = prefixes.Work(bucket, dice.choice(world.keys), at=moment.isoformat())
+        step = prefixes.Step(0, "")
+
+        def draw(draft: Draft) -> None:
+            nonlocal step
+            now = prefixes.look_up_again(work)
+            step = prefixes.plan_delete_versions(draft, now, "", dice.randint(1, 4))
+
+        prefixes.commit(draw=draw, by=BY)
+        world.count("versions that went together", step.keys)
+        world.stop.wait(dice.uniform(0, 0.1))
+
+    return act
+
+
 def historian(world: World) -> Act:
     """Reads any version that there is, and sees that each lasts until the next."""
 
@@ -170,5 +199,6 @@ def everybody(world: World) -> dict[str, Act]:
         **{f"uploader {i}": uploader(world) for i in range(2)},
         "digester": digester(world),
         "restorer": restorer(world),
+        "emptier": emptier(world),
         "historian": historian(world),
     }

@@ -25,7 +25,7 @@ from tests.races.laboratory import Laboratory
 from tests.races.scenarios import IN_PARTS, TRANSACTIONS, VERSIONED, explore_all
 from tests.races.states import TRUSTED, WHOLE, BlobRow, Ref, Rows
 from tests.races.sweepers import Sweeper
-from tests.races.transactions import Copy, RemoveVersion, Restore
+from tests.races.transactions import Copy, RemoveVersions, Restore
 from tests.races.uploading import Begin, Complete, PutPart
 
 pytestmark = [pytest.mark.race, pytest.mark.sqlite_only, pytest.mark.django_db]
@@ -66,7 +66,7 @@ class RestoreWithoutMark(CopyWithoutMark, Restore):
 def test_a_restore_that_does_not_mark_its_blob_is_refused_by_the_guard(
     lab: Laboratory,
 ) -> None:
-    actors = (RestoreWithoutMark(0), RemoveVersion(0), Sweeper())
+    actors = (RestoreWithoutMark(0), RemoveVersions(0), Sweeper())
 
     explored = search(lab, *actors, starts=VERSIONED)
 
@@ -146,7 +146,7 @@ def test_segments_that_outlive_an_overwrite_are_found(lab: Laboratory) -> None:
 def test_a_gap_that_a_removed_version_leaves_is_found(lab: Laboratory) -> None:
     with without_rows("close_gaps"):
         explored = search(
-            lab, Put(0, 0), Restore(0), RemoveVersion(0), starts=VERSIONED
+            lab, Put(0, 0), Restore(0), RemoveVersions(0), starts=VERSIONED
         )
 
     assert_found(explored, "does not last until the next")
@@ -157,7 +157,7 @@ def test_a_version_promoted_out_of_turn_is_found(lab: Laboratory) -> None:
 
     with statement("promote", careless):
         explored = search(
-            lab, Put(0, 0), Restore(0), RemoveVersion(0), starts=VERSIONED
+            lab, Put(0, 0), Restore(0), RemoveVersions(0), starts=VERSIONED
         )
 
     assert_found(explored, "does not last until the next")

@@ -45,6 +45,7 @@ def test_a_short_soak_with_crashes_loses_nothing(
         "digests",
         "restores",
         "versions removed",
+        "versions that went together",
     ):
         assert made.counts[what] > 0
     assert made.crashes.injected > 0

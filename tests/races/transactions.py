@@ -1,12 +1,13 @@
 """The parties that change several keys, or versions, in one transaction."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
 from objects_app.errors import BytesMissing
 from objects_app.queries import history, reads, sql
-from objects_app.queries.changes import Change, Changed, Mark, Refused
+from objects_app.queries.changes import Change, Changed, Mark, Refused, Removal
 from objects_app.queries.rows import BucketRow, ObjectRow
 from objects_app.services import changes
 from tests.races.actors import START, Actor, Local, Step
@@ -21,6 +22,7 @@ from tests.races.states import (
     Held,
     Rows,
     Version,
+    Violation,
 )
 from tests.races.tables import BUCKET, OTHER_TIME
 
@@ -256,32 +258,52 @@ class Restore(Copy):
         return 0
 
 
-class RemoveVersion(Actor):
-    """Removes any one version of a key for good, in one step."""
+def removal(key: int, versioning: str, what: Removal) -> Change:
+    """Return the change that ends a version of a key."""
+    return changes.change(
+        bucket=bucket(versioning),
+        key=KEYS[key],
+        operation="delete_version",
+        what=what,
+    )
+
+
+class RemoveVersions(Actor):
+    """Removes any versions of a key for good, in one step: one by its id alone, or
+    several as they were seen."""
 
     def __init__(self, key: int) -> None:
-        self.name = f"REMOVE A VERSION {KEYS[key]}"
+        self.name = f"REMOVE VERSIONS {KEYS[key]}"
         self.key = key
 
     def steps(
         self, lab: Laboratory, rows: Rows, files: Files, local: Local
     ) -> Iterator[Step]:
-        for place, version in enumerate(rows.objects[self.key]):
-            yield self.remove(lab, rows, files, version_id(version, place))
+        seen = [
+            Removal(version_id(version, place), version_time(place))
+            for place, version in enumerate(rows.objects[self.key])
+        ]
+        for one in seen:
+            yield self.remove(lab, rows, files, [Removal(one.version_id)])
+        for count in range(2, len(seen) + 1):
+            for several in itertools.combinations(seen, count):
+                yield self.remove(lab, rows, files, several)
+        for one in seen[:1]:
+            gone = Removal(one.version_id, OTHER_TIME)
+            yield self.remove(lab, rows, files, [gone, *seen[1:]])
 
-    def remove(self, lab: Laboratory, rows: Rows, files: Files, id_: str) -> Step:
-        """Remove the version of that id."""
-        outcome = lab.on_rows(
-            rows,
-            lambda: sql.delete_version(
-                bucket_id=1,
-                bucket_name=BUCKET,
-                key=KEYS[self.key],
-                version_id=id_,
-                by=BY,
-            ),
-        )
-        label = f"remove {id_}"
+    def remove(
+        self, lab: Laboratory, rows: Rows, files: Files, wanted: Sequence[Removal]
+    ) -> Step:
+        """Remove these versions: all of them, or none if one is another by now."""
+        ends = [removal(self.key, rows.versioning, one) for one in wanted]
+        outcome = lab.on_rows(rows, lambda: sql.apply(changes=ends, by=BY))
+        in_vain = any(one.created_at == OTHER_TIME for one in wanted)
+        if isinstance(outcome.answer, list) == in_vain or (
+            in_vain and outcome.rows != rows
+        ):
+            raise Violation(f"{wanted} became {outcome.answer}")
+        label = f"remove {', '.join(one.version_id for one in wanted)}"
         return Step(label, outcome.rows, files, START, outcome.effect)
 
 

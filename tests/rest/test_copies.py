@@ -243,6 +243,29 @@ def test_a_prefix_is_copied_moved_and_deleted(data_plane: DataPlane) -> None:
     assert keys(data_plane) == ["a", "z/1", "z/2"]
 
 
+def test_all_versions_of_a_prefix_are_deleted_for_good(data_plane: DataPlane) -> None:
+    data_plane.request("PATCH", "/buckets/test", body=b'{"versioning": "enabled"}')
+    data_plane.put("/buckets/test/objects/old/1", b"another")
+    data_plane.delete("/buckets/test/objects/old/2")
+
+    answer = post(data_plane, "/delete", **OLD, versions="all")
+
+    assert answer.json() == {"versions": 4}
+    listed = data_plane.get("/versions?bucket=test").json()["versions"]
+    assert [version["key"] for version in listed] == ["a"]
+    assert post(data_plane, "/delete", **OLD, versions="all").json() == {"versions": 0}
+    answer = post(data_plane, "/delete", **OLD, versions="older")
+    assert_problem(answer, 400, "invalid_argument")
+
+
+def test_an_emptied_bucket_can_be_deleted(data_plane: DataPlane) -> None:
+    data_plane.request("PATCH", "/buckets/test", body=b'{"versioning": "enabled"}')
+    post(data_plane, "/delete", bucket="test", prefix="")
+    assert_problem(data_plane.delete("/buckets/test"), 409, "bucket_not_empty")
+    post(data_plane, "/delete", bucket="test", prefix="", versions="all")
+    assert data_plane.delete("/buckets/test").status == 204
+
+
 def test_if_none_match_keeps_a_prefix_from_overwriting(data_plane: DataPlane) -> None:
     data_plane.put("/buckets/test/objects/new/2", b"present")
     answer = post(data_plane, "/copy", from_=OLD, to=NEW, if_none_match="*")
@@ -276,6 +299,22 @@ def test_too_many_keys_are_answered_with_a_job(
     assert data_plane.get(answer.headers["Location"]).json() == told
     assert keys(data_plane) == ["a", "old/1", "old/2"]
     assert Job.objects.count() == 1
+
+
+def test_too_many_versions_are_answered_with_a_job(
+    data_plane: DataPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefixes, "MOST_KEYS", 1)
+    answer = post(data_plane, "/delete", **OLD, versions="all")
+    assert answer.status == 202
+    told = answer.json()
+    assert (told["kind"], told["keys_total"], told["from"]) == (
+        "delete_versions",
+        2,
+        OLD,
+    )
+    assert told["at"] is not None
+    assert keys(data_plane) == ["a", "old/1", "old/2"]
 
 
 @pytest.mark.parametrize("path", ["/copy", "/move", "/delete", "/batch"])

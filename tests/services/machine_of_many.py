@@ -24,6 +24,7 @@ from objects_app.services import (
     prefixes,
     restore,
 )
+from objects_app.services.drafts import Draft
 from tests.services.machine import (
     KEYS,
     OneKey,
@@ -193,6 +194,27 @@ class ManyKeys(OneKey):
                 now = self.model.visible(key)
                 then = self.model.visible_at(key, moment)
                 assert (now and now.body) == (then and then.body)
+
+    @rule(prefix=restored_prefixes, limit=st.integers(min_value=1, max_value=6))
+    def delete_versions(self, prefix: str, limit: int) -> None:
+        work = prefixes.Work(self.bucket(), prefix, at=sql.clock().isoformat())
+        seen = {key: self.model.visible(key) for key in KEYS}
+        there = [
+            (key, version)
+            for key in sorted(self.model.keys)
+            for version in self.model.keys[key]
+            if key.startswith(prefix)
+        ]
+
+        def draw(draft: Draft) -> None:
+            prefixes.plan_delete_versions(draft, work, "", limit)
+
+        prefixes.commit(draw=draw, by=ACTOR)
+        for key, version in there[:limit]:
+            assert version.version_id is not None
+            self.model.remove(key, version.version_id)
+        for key in KEYS:
+            assert self.model.visible(key) in (None, seen[key])
 
     @rule(
         verb=st.sampled_from(["copy", "move", "delete"]),

@@ -57,6 +57,7 @@ def test_no_jobs_yet_says_what_makes_one(hers: Client) -> None:
         ("move", "Move photos/2025/ to archive/old/"),
         ("delete", "Delete photos/2025/"),
         ("restore", "Restore photos/2025/"),
+        ("delete_versions", "Delete photos/2025/ for good"),
     ],
 )
 def test_a_job_is_told_in_words(
@@ -66,8 +67,20 @@ def test_a_job_is_told_in_words(
     make(alice, kind=kind, parameters=to if "to" in words.split() else {})
     page = hers.get("/ui/jobs/").content.decode()
     assert words in page
-    assert "10,000 of 40,000 keys" in page
+    counted = "versions" if kind == "delete_versions" else "keys"
+    assert f"10,000 of 40,000 {counted}" in page
     assert '<progress value="10000" max="40000"' in " ".join(page.split())
+
+
+def test_a_job_that_deletes_versions_says_how_many_and_until_when(
+    hers: Client, alice: User
+) -> None:
+    at = {"at": "2026-05-02T10:30:00+00:00"}
+    job = make(alice, kind="delete_versions", state="done", parameters=at)
+    page = hers.get(f"/ui/jobs/{job.job_id}/").content.decode()
+    assert "What was written until" in page
+    assert 'datetime="2026-05-02T10:30:00' in page
+    assert "10,000 versions" in page
 
 
 def test_the_list_asks_again_only_while_something_runs(

@@ -80,9 +80,19 @@ def _operation(op: str, required: str, **of: Json) -> Json:
 SCHEMAS: dict[str, Json] = {
     "Copy": _transfer("Copy", of="copy"),
     "Move": _transfer("Move", of="move"),
-    "Deletion": members("bucket prefix", bucket=text(), prefix=text()),
+    "Deletion": members(
+        "bucket prefix",
+        bucket=text(),
+        prefix=text(),
+        versions=text(
+            "`all`: every version and delete marker that is there goes for good. That "
+            "takes an owner.",
+            enum=["latest", "all"],
+        ),
+    ),
     "Done": members(_ALWAYS, **_DONE),
     "KeysDone": members("*", keys=number("How many.")),
+    "VersionsDone": members("*", versions=number("How many.")),
     "Operation": {
         "oneOf": [
             _operation(
@@ -122,11 +132,14 @@ SCHEMAS: dict[str, Json] = {
         "id kind state from keys_total keys_done problem created_at started_at"
         " finished_at",
         id=text(),
-        kind=text(enum=["copy", "move", "delete", "restore"]),
+        kind=text(enum=["copy", "move", "delete", "restore", "delete_versions"]),
         state=text(enum=["queued", "running", "done", "failed", "cancelled"]),
         from_=members("*", bucket=text(), prefix=text()),
         to=members("*", bucket=text(), prefix=text()),
-        keys_total=number("As counted when it was made."),
+        at=moment("What a restore goes back to; or until when versions are deleted."),
+        keys_total=number(
+            "As counted when it was made; of `delete_versions` it is versions."
+        ),
         keys_done=number(),
         problem=or_null(
             {
@@ -142,7 +155,14 @@ SCHEMAS: dict[str, Json] = {
 }
 
 
-def _change(name: str, summary: str, body_name: str, problems: str = "") -> Json:
+def _change(
+    name: str,
+    summary: str,
+    body_name: str,
+    problems: str = "",
+    *,
+    done: tuple[str, ...] = ("Done", "KeysDone"),
+) -> Json:
     return operation(
         name,
         summary,
@@ -154,7 +174,7 @@ def _change(name: str, summary: str, body_name: str, problems: str = "") -> Json
                 "Done.",
                 {
                     "application/json": {
-                        "schema": {"anyOf": [schema("Done"), schema("KeysDone")]}
+                        "schema": {"anyOf": [schema(name) for name in done]}
                     }
                 },
             ),
@@ -186,7 +206,12 @@ PATHS: dict[str, Json] = {
     ),
     "/delete": path(
         "Changes",
-        post=_change("deletePrefix", "Delete all objects of a prefix", "Deletion"),
+        post=_change(
+            "deletePrefix",
+            "Delete all objects of a prefix, or all their versions for good",
+            "Deletion",
+            done=("KeysDone", "VersionsDone"),
+        ),
     ),
     "/batch": path(
         "Changes",
