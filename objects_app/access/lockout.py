@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.timezone import now
+from django.utils.translation import gettext_noop
 
 from objects_app.access.addresses import client_network
 from objects_app.errors import InvalidArgument
@@ -157,7 +158,10 @@ def release(*, username: str | None, address: str | None, by: Actor) -> None:
     Raises InvalidArgument for what is no address.
     """
     if address is not None and not _is_address(address):
-        raise InvalidArgument(f"{address} is no address: copy it from the list.")
+        raise InvalidArgument(
+            gettext_noop("%(address)s is no address: copy it from the list."),
+            address=address,
+        )
     named = {"username": username, "ip_address": address}
     which = {name: value for name, value in named.items() if value is not None}
     with transaction.atomic():
