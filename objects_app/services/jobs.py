@@ -36,6 +36,7 @@ from objects_app.errors import (
     first_line,
 )
 from objects_app.models import Job
+from objects_app.names import is_storable
 from objects_app.queries import history, reads, sources, sql
 from objects_app.queries.changes import Rewrite
 from objects_app.queries.rows import Actor, BucketRow
@@ -191,7 +192,7 @@ def create(
 
 def get_job(*, job_id: str, whose: Whose) -> JobRow:
     """Return one job. Raises NoSuchJob, also for those of others."""
-    job = _visible(whose).filter(job_id=job_id).first()
+    job = _named(job_id, whose).first()
     if job is None:
         raise NoSuchJob(gettext_noop("There is no such job, or it is somebody else's."))
     return _row(job)
@@ -229,7 +230,7 @@ def cancel_job(*, job_id: str, whose: Whose) -> JobRow:
 
     One that has ended stays as it is. Raises NoSuchJob.
     """
-    unfinished = _visible(whose).filter(job_id=job_id, state__in=_UNFINISHED)
+    unfinished = _named(job_id, whose).filter(state__in=_UNFINISHED)
     # Waits for the transaction under way: that has the row locked.
     unfinished.update(state=Job.State.CANCELLED, finished_at=Now())
     return get_job(job_id=job_id, whose=whose)
@@ -395,6 +396,11 @@ def _visible(whose: Whose) -> QuerySet[Job]:
         return Job.objects.filter(user__isnull=True)
     jobs = Job.objects.filter(user_id=whose.user_id)
     return jobs.filter(actor__3=whose.key_id) if whose.key_id else jobs
+
+
+def _named(job_id: str, whose: Whose) -> QuerySet[Job]:
+    jobs = _visible(whose)
+    return jobs.filter(job_id=job_id) if is_storable(job_id) else jobs.none()
 
 
 def _row(job: Job) -> JobRow:

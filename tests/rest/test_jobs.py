@@ -125,7 +125,7 @@ def test_a_cursor_of_somebody_else_is_an_error(
     assert_problem(answer, 400, "invalid_argument")
 
 
-@pytest.mark.parametrize("job_id", ["none", "%FF", "0" * 32])
+@pytest.mark.parametrize("job_id", ["none", "%FF", "%00", "0" * 32])
 def test_a_job_that_is_not_there_is_no_such_job(
     data_plane: DataPlane, job_id: str
 ) -> None:
