@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from objects_app.access.addresses import client_address
 from objects_app.admin.lists import BoundedPaginator, KeysetList, Rows
+from objects_app.names import is_storable
 from objects_app.queries.rows import Actor
 
 
@@ -36,8 +37,19 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not at run time
         return (self.find(queryset, term) if term else queryset), False
 
     def find(self, rows: Rows, term: str) -> Rows:
-        """Return the rows that the term names; they may have an order of their own."""
-        raise NotImplementedError
+        """Return the rows that the term names; they may have an order of their own.
+
+        All of them where there is no search.
+        """
+        return rows
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """Return the row of the address; None for an id that no database holds."""
+        if not is_storable(object_id):
+            return None
+        return super().get_object(request, object_id, from_field)
 
     def lookup_allowed(
         self, lookup: str, value: str, request: HttpRequest | None = None

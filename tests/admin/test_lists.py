@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from objects_app.admin import activity, base
 from objects_app.models import Blob, Bucket, JournalEntry, StoredObject
@@ -182,6 +183,15 @@ def test_a_place_with_a_nul_leads_to_the_first_page(chief: Client) -> None:
     place = '["\\u0000", "null"]'
     address = changelist("storedobject", "test/a", after=place)
     assert chief.get(address, follow=True).status_code == 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_search_or_an_id_that_nothing_has_finds_nothing(
+    chief: Client, name: str
+) -> None:
+    assert chief.get(changelist(name, "none-that-there-is")).status_code == 200
+    answer = chief.get(reverse(f"admin:{name}_change", args=["a\0b"]))
+    assert answer.status_code == 302  # to the admin's first page, which says so
 
 
 @pytest.mark.parametrize("lookup", ["size__gt", "key__icontains", "blob__size", "o"])
