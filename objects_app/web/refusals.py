@@ -124,6 +124,26 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return 400 for a form that Django does not take."""
+    return _page(
+        request,
+        status=400,
+        title=_("That did not work"),
+        reason=_("The form is broken or too large: go back, and send less of it."),
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Return 404 for an address that no page has."""
+    return _page(
+        request,
+        status=404,
+        title=_("Not here"),
+        reason=_("There is no page of this address."),
+    )
+
+
 def sign_on_failed(
     request: HttpRequest, error: StoreError, *, status: int
 ) -> HttpResponse:

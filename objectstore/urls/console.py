@@ -20,6 +20,7 @@ from objects_app.web import (
     object_description,
     objects,
     overview,
+    refusals,
     search,
     sharing,
     sign_in,
@@ -28,6 +29,9 @@ from objects_app.web import (
     users,
 )
 from objects_app.web.pages import page
+
+handler400 = refusals.bad_request
+handler404 = refusals.not_found
 
 urlpatterns = [
     path("ui/", buckets.home, name="home"),

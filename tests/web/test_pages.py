@@ -63,6 +63,25 @@ def test_a_part_that_is_refused_is_the_sentence_alone(client: Client) -> None:
     assert answer.content.decode().startswith("There is no bucket nothing")
 
 
+def test_an_address_of_no_page_leads_back(client: Client) -> None:
+    answer = client.get("/ui/nothing")
+    assert answer.status_code == 404
+    page = answer.content.decode()
+    assert "There is no page of this address" in page
+    assert 'href="/ui/"' in page
+
+
+def test_a_form_that_is_too_large_is_told_so() -> None:
+    too_many = {f"field{number}": "" for number in range(1001)}
+    client = Client(enforce_csrf_checks=True)
+    token = client.get("/ui/login/").cookies["csrftoken"].value
+    answer = client.post("/ui/login/", {**too_many, "csrfmiddlewaretoken": token})
+    assert answer.status_code == 400
+    page = answer.content.decode()
+    assert "send less of it" in page
+    assert 'href="/ui/"' in page
+
+
 @pytest.mark.parametrize("path", ["/ui/", "/ui/login/", "/ui/password/"])
 def test_no_page_is_kept_by_a_cache(client: Client, path: str) -> None:
     assert "no-store" in client.get(path)["Cache-Control"]
