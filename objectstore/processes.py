@@ -21,11 +21,29 @@ _RELEASE = "release"
 _STOPPED = {128 + signal.SIGINT, 128 + signal.SIGTERM}
 
 
+class Manager(honcho.manager.Manager):  # type: ignore[misc] # has no types
+    """Honcho's, which a signal stops also before all its processes have started.
+
+    What a process takes to end is counted from the signal on.
+    """
+
+    _asked = False
+
+    def terminate(self) -> None:
+        """Terminate all processes: those that still start, once they have."""
+        self._asked = True
+        if self._all_started():
+            super().terminate()
+
+    def _any_stopped(self) -> bool:
+        return self._asked or bool(super()._any_stopped())
+
+
 def main() -> int:
     """Return the exit status: 0 when a signal asked for the end."""
     options = load_or_exit()
     honcho.manager.KILL_WAIT = options.graceful_timeout_seconds + MARGIN_SECONDS
-    manager = honcho.manager.Manager()
+    manager = Manager()
     # A closed terminal must not leave a store behind that nobody sees.
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     procfile = parse_procfile((BASE_DIR / "Procfile").read_text())

@@ -16,22 +16,22 @@ def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Any]]:
     """Stand in for honcho's manager, which would start the processes."""
     before = signal.getsignal(signal.SIGHUP)
 
-    class Manager:
+    class Stand:
         returncode = 143
         added: dict[str, str]
 
         def __init__(self) -> None:
-            Manager.added = {}
+            Stand.added = {}
 
         def add_process(self, name: str, command: str, cwd: str) -> None:
             assert (Path(cwd) / "manage.py").exists()
-            Manager.added[name] = command
+            Stand.added[name] = command
 
         def loop(self) -> None:
             pass
 
-    monkeypatch.setattr(honcho.manager, "Manager", Manager)
-    yield Manager
+    monkeypatch.setattr(processes, "Manager", Stand)
+    yield Stand
     signal.signal(signal.SIGHUP, before)
 
 
@@ -74,3 +74,22 @@ def test_only_a_signal_from_outside_is_a_good_end_of_a_failed_process(
     monkeypatch.setattr(manager, "returncode", ended)
 
     assert processes.main() == status
+
+
+def test_a_sigterm_stops_also_what_is_still_starting() -> None:
+    class Hasty(processes.Manager):
+        def _start(self) -> None:
+            super()._start()
+            signal.raise_signal(signal.SIGTERM)
+
+    before = {number: signal.getsignal(number) for number in (15, 2)}
+    manager = Hasty()
+    manager.add_process("sleeper", "sleep 60")
+    try:
+        manager.loop()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    assert manager.returncode == 143
+    assert manager._all_stopped()

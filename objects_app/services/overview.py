@@ -53,6 +53,11 @@ class Size(NamedTuple):
     named: int
     stored: int
 
+    @property
+    def saved(self) -> int:
+        """Bytes that deduplication saves."""
+        return max(0, self.named - self.stored)
+
 
 class Point(NamedTuple):
     """The sizes at a moment, in the order asked for; None: not known."""
@@ -80,16 +85,11 @@ class Overview(NamedTuple):
     swept: Done | None
 
     @property
-    def stored(self) -> int | None:
-        """Bytes stored for objects, equal content once, as last measured."""
-        return self.measured.outcome["blobs_bytes"] if self.measured else None
-
-    @property
-    def saved(self) -> int | None:
-        """Bytes that deduplication saves, as last measured."""
-        if self.stored is None:
+    def whole(self) -> Size | None:
+        """The whole store as last measured."""
+        if self.measured is None:
             return None
-        return max(0, self.largest.named - self.stored)
+        return self.usage[-1].sizes[0] or Size(0, 0)
 
     @property
     def alive(self) -> int:

@@ -71,8 +71,8 @@ def _restore(
         messages.success(request, _("It is being restored. You may leave this page."))
         return redirect("job", done.job_id)
     said = _(
-        "Restored: %(restored)d are as they were, %(removed)d were deleted and "
-        "%(unchanged)d had not changed."
+        "Restored. As they were again: %(restored)d; deleted: %(removed)d; not "
+        "changed since: %(unchanged)d."
     )
     messages.success(request, said % done._asdict())
     return redirect(address("browser", row.name, prefix=prefix))

@@ -60,7 +60,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "range": name,
             "ranges": _ranges(),
             "charts": _charts(told, name),
-            "saved_share": _percent(told.saved, told.largest.named),
+            "saved_share": told.whole and _percent(told.whole.saved, told.whole.named),
             "error_share": _percent(told.day.errors, told.day.requests),
             "leader": (told.state.holder or "").partition(":")[0],
         },
@@ -134,5 +134,5 @@ def _charts(told: Overview, name: str) -> list[Chart]:
     ]
 
 
-def _percent(part: int | None, whole: int) -> float | None:
-    return 100 * part / whole if part is not None and whole else None
+def _percent(part: int, whole: int) -> float | None:
+    return 100 * part / whole if whole else None

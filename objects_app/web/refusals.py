@@ -62,7 +62,7 @@ STATUS: dict[int, tuple[type[StoreError], ...]] = {
 def sentence(error: StoreError) -> HttpResponse:
     """Return what says what to do, for a page that asked for a part of itself."""
     status = status_of(error)
-    return HttpResponse(error.translated(), status=status, content_type="text/plain")
+    return HttpResponse(_reason(error), status=status, content_type="text/plain")
 
 
 def refused(request: HttpRequest, error: StoreError) -> HttpResponse:
@@ -74,7 +74,7 @@ def refused(request: HttpRequest, error: StoreError) -> HttpResponse:
         503: _("One moment"),
     }
     title = titles.get(status, _("That did not work"))
-    return _page(request, status=status, title=title, reason=error.translated())
+    return _page(request, status=status, title=title, reason=_reason(error))
 
 
 def status_of(error: StoreError) -> int:
@@ -83,6 +83,15 @@ def status_of(error: StoreError) -> int:
         if isinstance(error, classes):
             return status
     return 400
+
+
+def _reason(error: StoreError) -> str:
+    """Return the error's words, but for those that send a program elsewhere."""
+    if isinstance(error, errors.NoSuchVersion):
+        return _("There is no such version any more.")
+    if isinstance(error, errors.NoSuchKey):
+        return _("There is nothing of this name any more, or you may not know of it.")
+    return error.translated()
 
 
 def no_login(request: HttpRequest, error: LoginLocked | TooManyLogins) -> HttpResponse:

@@ -55,7 +55,7 @@ def test_a_store_without_anything_has_nothing_to_tell() -> None:
     assert {point.sizes == [] for point in told.growth} == {True}
     assert sum(hour.requests for hour in told.requests) == 0
     assert told.day[1:] == (0, 0, 0)
-    assert (told.stored, told.saved, told.swept, told.alive) == (None, None, None, 0)
+    assert (told.whole, told.swept, told.alive) == (None, None, 0)
 
 
 def test_sizes_are_those_of_the_last_sample_before_a_step_ended() -> None:
@@ -126,10 +126,12 @@ def test_requests_are_summed_over_nodes_in_each_step_and_in_the_last_day() -> No
 def test_what_is_saved_is_what_was_measured(store: Store) -> None:
     for key in ("a", "b"):
         store.put(key, b"1234567890")
-    assert overview(HOURS).saved is None
+    assert overview(HOURS).whole is None
     figures.measure()
+    store.put("since then", b"x" * 1000)
     told = overview(HOURS)
-    assert (told.stored, told.saved) == (10, 10)
+    assert told.whole == (20, 10)
+    assert told.whole.saved == 10
     [content] = told.duplicated
     assert (content.sha256, content.uses) == (digest(b"1234567890"), 2)
     assert (content.bucket, content.saved) == ("test", 10)

@@ -75,7 +75,7 @@ def test_what_a_restore_changes_is_shown_first(
 def test_the_folder_is_restored_and_shown(client: Client, moment: datetime) -> None:
     answer = client.post(path(moment), follow=True)
     assert answer.redirect_chain == [("/ui/buckets/test/?prefix=a%2F", 302)]
-    assert "Restored: 2 are as they were, 1 were deleted" in answer.content.decode()
+    assert "As they were again: 2; deleted: 1;" in answer.content.decode()
     assert present() == {"a/back", "a/changed", "a/kept"}
 
 

@@ -172,7 +172,7 @@ def test_an_older_version_is_shown_as_such(shelf: Shelf, her: Client) -> None:
     assert "This is an older version" in page
     assert f"/objects/docs/a.txt?version={old}&amp;redirect=0" in page
     assert "This is an older version" not in text(her, at(version=new))
-    text(her, at(version="none such"), status=404)
+    assert "no such version" in text(her, at(version="none such"), status=404)
 
 
 def test_a_deleted_object_shows_its_versions(shelf: Shelf, her: Client) -> None:
@@ -187,5 +187,6 @@ def test_a_deleted_object_shows_its_versions(shelf: Shelf, her: Client) -> None:
 
 
 def test_a_key_that_never_was_is_not_found(shelf: Shelf, her: Client) -> None:
-    text(her, at(), status=404)
-    text(her, at(key=""), status=404)
+    for page in (text(her, at(), status=404), text(her, at(key=""), status=404)):
+        assert "nothing of this name any more" in page
+        assert "GET /" not in page

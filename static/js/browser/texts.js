@@ -18,6 +18,7 @@ export function size(bytes) {
 
 /* What a refusal means to who works with files, else the store's own words. */
 const WHY = {
+  no_such_key: gettext("It is not there any more."),
   precondition_failed: gettext("Something of this name is there already."),
   source_is_target: gettext("That is where it is: choose another place."),
   prefixes_overlap: gettext("A folder goes neither into itself nor to where it is: choose another place."),
