@@ -182,7 +182,10 @@ def test_the_empty_object_that_makes_a_folder_is_no_row_of_it(
 
 
 def test_an_empty_bucket_says_what_to_do(reader: Client, photos: Bucket) -> None:
-    assert "Drop files or whole folders here" in reader.get(HERE).content.decode()
+    listing = part(reader)
+    assert "Drop files or whole folders here" in listing
+    assert 'data-pick="files"' in listing
+    assert 'data-pick="folder"' in listing
 
 
 def grant(bucket: Bucket, user: User, role: Role, prefix: str = "") -> None:
