@@ -116,6 +116,15 @@ def test_any_key_is_shown_as_text_and_its_links_lead_to_it(
     assert "<script>x" not in page
 
 
+def test_a_name_of_several_lines_is_shown_in_one(
+    reader: Client, photos: Bucket
+) -> None:
+    fill(photos, "\nbegins", "two\r\nlines\x7f", "\tin/it")
+    page = reader.get(HERE).content.decode()
+    assert names(page) == ["␉in", "␊begins", "two␍␊lines␡"]
+    assert reader.get(hrefs(page)[1]).status_code == 200
+
+
 def test_an_objects_row_has_its_size_type_and_bytes(
     reader: Client, photos: Bucket
 ) -> None:
