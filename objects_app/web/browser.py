@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _PAGE = 100
 _MOST_DIGITS = 6
 _PUBLIC = frozenset({"public-read", "public-list"})
+# What breaks a line or is not seen, as the signs that Unicode has for it.
+_SIGNS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
 
 
 class Line(NamedTuple):
@@ -160,14 +162,14 @@ def _line(entry: "ListedEntry", prefix: str, at: str) -> Line:
     if entry.is_prefix:
         folder = {"bucket": bucket, "prefix": key} | ({"at": at} if at else {})
         return Line(
-            name=key.removeprefix(prefix).removesuffix("/") or "/",
+            name=_shown(key.removeprefix(prefix).removesuffix("/")),
             is_folder=True,
             href=address("browser", bucket, prefix=key, at=at),
             download=f"/archive?{urlencode(folder)}",
         )
     version = entry.version_id if at else ""
     return Line(
-        name=key.removeprefix(prefix) or "/",
+        name=_shown(key.removeprefix(prefix)),
         is_folder=False,
         href=address("object", bucket, key=key, version=version),
         download=url_path(bucket, key, version=version),
@@ -175,6 +177,11 @@ def _line(entry: "ListedEntry", prefix: str, at: str) -> Line:
         size=entry.size,
         changed=entry.created_at,
     )
+
+
+def _shown(name: str) -> str:
+    """Return a name for one line of text; of an empty one, a slash."""
+    return name.translate(_SIGNS) or "/"
 
 
 def crumbs(bucket: str, prefix: str, at: str = "") -> list[tuple[str, str]]:

@@ -116,6 +116,15 @@ def test_any_key_is_shown_as_text_and_its_links_lead_to_it(
     assert "<script>x" not in page
 
 
+def test_a_name_of_several_lines_is_shown_in_one(
+    reader: Client, photos: Bucket
+) -> None:
+    fill(photos, "\nbegins", "two\r\nlines\x7f", "\tin/it")
+    page = reader.get(HERE).content.decode()
+    assert names(page) == ["␉in", "␊begins", "two␍␊lines␡"]
+    assert reader.get(hrefs(page)[1]).status_code == 200
+
+
 def test_an_objects_row_has_its_size_type_and_bytes(
     reader: Client, photos: Bucket
 ) -> None:
@@ -182,7 +191,10 @@ def test_the_empty_object_that_makes_a_folder_is_no_row_of_it(
 
 
 def test_an_empty_bucket_says_what_to_do(reader: Client, photos: Bucket) -> None:
-    assert "Drop files or whole folders here" in reader.get(HERE).content.decode()
+    listing = part(reader)
+    assert "Drop files or whole folders here" in listing
+    assert 'data-pick="files"' in listing
+    assert 'data-pick="folder"' in listing
 
 
 def grant(bucket: Bucket, user: User, role: Role, prefix: str = "") -> None:

@@ -5,7 +5,8 @@ import { enableDragging } from "./dragging.js";
 import { onChoice, openMenu } from "./menu.js";
 import { changeTags, newFolder, showLinks, zip } from "./others.js";
 import { remove } from "./remove.js";
-import { entryOf, mayWrite, reload, root, rows } from "./screen.js";
+import { allEntries, placeOf, reload, rowAt } from "./rows.js";
+import { entryOf, mayWrite, root } from "./screen.js";
 import { all, clear, extend, focusRow, forgetHidden, only, prepare, selected, toggle } from "./selection.js";
 import { why } from "./texts.js";
 import { rename, transfer } from "./transfer.js";
@@ -66,7 +67,9 @@ root.addEventListener("mousedown", (event) => {
 });
 root.addEventListener("focusin", (event) => {
   const row = event.target.closest("tr[aria-selected]");
-  if (row) current = { key: entryOf(row).key, place: rows().indexOf(row) };
+  if (!row) return;
+  const { key } = entryOf(row);
+  current = { key, place: placeOf(key) };
 });
 root.addEventListener("dblclick", (event) => {
   const row = event.target.closest("tr[aria-selected]");
@@ -94,8 +97,9 @@ function anywhere({ key }) {
 }
 
 function keyboard(row, event) {
-  const to = { ArrowDown: () => beside(row, 1), ArrowUp: () => beside(row, -1), Home: () => rows()[0], End: () => rows().at(-1) }[event.key];
-  if (to) return () => step(row, to(), event.shiftKey);
+  const here = () => placeOf(entryOf(row).key);
+  const to = { ArrowDown: () => here() + 1, ArrowUp: () => here() - 1, Home: () => 0, End: () => allEntries().length - 1 }[event.key];
+  if (to) return () => step(row, rowAt(to()), event.shiftKey);
   if (event.key === " ") return () => (event.shiftKey ? extend(row) : toggle(row));
   if (event.key === "Enter") return () => location.assign(entryOf(row).href);
   if (event.key === "a" && (event.ctrlKey || event.metaKey)) return () => all(true);
@@ -115,13 +119,6 @@ function step(from, to, extending) {
   focusRow(to);
 }
 
-function beside(row, direction) {
-  const next = direction > 0 ? "nextElementSibling" : "previousElementSibling";
-  if (row[next]) return row[next];
-  const found = row.parentElement[next]?.querySelectorAll("tr[aria-selected]") ?? [];
-  return [...found].at(direction > 0 ? 0 : -1);
-}
-
 onChoice((what, row) => run(() => ACTIONS[what]([entryOf(row)], row)));
 if (mayWrite) enableDragging(withSelection, run);
 
@@ -132,16 +129,15 @@ async function makeFolder() {
 }
 
 function focusKey(key) {
-  const row = rows().find((each) => entryOf(each).key === key);
+  const row = rowAt(placeOf(key));
   if (row) focusRow(row);
 }
 
 /* The focus goes back to the row that had it, or to the one in its place. */
 function refocus() {
   if (!current || document.activeElement !== document.body) return;
-  const shown = rows();
-  const same = shown.find((row) => entryOf(row).key === current.key);
-  const row = same ?? shown[Math.min(current.place, shown.length - 1)];
+  const same = placeOf(current.key);
+  const row = rowAt(same < 0 ? Math.min(current.place, allEntries().length - 1) : same);
   if (row) focusRow(row, { preventScroll: true });
 }
 

@@ -2,7 +2,8 @@
 import { api, csrfToken, objectPath } from "../api.js";
 import { toast } from "../toast.js";
 import { ask, part } from "./dialogs.js";
-import { bucket, needsKey, prefix, reload } from "./screen.js";
+import { reload } from "./rows.js";
+import { bucket, needsKey, prefix } from "./screen.js";
 import { what } from "./texts.js";
 import { each } from "./work.js";
 

@@ -1,14 +1,10 @@
-/* The browser's screen: where it is, its rows, and how they are loaded anew. */
+/* The browser's screen: where it is, and what a row of it stands for. */
 export const root = document.getElementById("browser");
 export const bucket = root.dataset.bucket;
 export const prefix = decodeURIComponent(root.dataset.prefix);
 export const versioned = "versioned" in root.dataset;
 export const mayWrite = "mayWrite" in root.dataset;
 export const needsKey = "needsKey" in root.dataset;
-
-export function rows() {
-  return [...root.querySelectorAll("tr[aria-selected]")];
-}
 
 /* What a row stands for; a folder's key ends in its slash, its size is null. */
 export function entryOf(row) {
@@ -20,11 +16,4 @@ export function entryOf(row) {
 
 export function nameOf(key) {
   return key.replace(/\/$/, "").split("/").at(-1);
-}
-
-/* Load as many rows as are shown, in their place. */
-export function reload() {
-  const wanted = new URL(document.getElementById("listing").dataset.here, location.href);
-  wanted.searchParams.set("rows", rows().length);
-  return window.htmx.ajax("GET", wanted.pathname + wanted.search, { target: "#listing", swap: "outerHTML" });
 }

@@ -1,52 +1,45 @@
 /* Which rows are selected, by mouse, finger and keyboard, and the bar that says so. */
-import { entryOf, root, rows } from "./screen.js";
+import { allEntries, onFilled, rowsThere } from "./rows.js";
+import { entryOf, root } from "./screen.js";
 import { size, what } from "./texts.js";
 
 const chosen = new Map();
 const bar = document.getElementById("selection");
-let anchor = null;
+let anchor = null; // the key that was selected last
 
 export function selected() {
   return [...chosen.values()];
 }
 
 export function clear() {
-  for (const row of rows()) mark(row, false);
-  chosen.clear();
-  show();
+  choose([]);
 }
 
 export function all(on) {
-  for (const row of rows()) mark(row, on);
-  show();
+  choose(on ? allEntries() : []);
 }
 
 /* Select one more, or one less. */
 export function toggle(row) {
-  mark(row, !chosen.has(entryOf(row).key));
-  anchor = row;
+  const entry = entryOf(row);
+  if (!chosen.delete(entry.key)) chosen.set(entry.key, entry);
+  anchor = entry.key;
   show();
 }
 
 export function only(row) {
-  for (const other of rows()) if (other !== row && other.ariaSelected === "true") mark(other, false);
-  mark(row, true);
-  anchor = row;
-  show();
+  const entry = entryOf(row);
+  anchor = entry.key;
+  choose([entry]);
 }
 
 /* Select what is between the row that was selected last and this one, and no other. */
 export function extend(row) {
-  const shown = rows();
-  const from = Math.max(shown.indexOf(anchor ?? row), 0);
-  const to = shown.indexOf(row);
-  const [first, last] = from < to ? [from, to] : [to, from];
-  shown.forEach((each, index) => {
-    const within = index >= first && index <= last;
-    if (within || each.ariaSelected === "true") mark(each, within);
-  });
-  anchor ??= row;
-  show();
+  const { key } = entryOf(row);
+  anchor ??= key;
+  const shown = allEntries();
+  const places = [anchor, key].map((wanted) => Math.max(0, shown.findIndex((entry) => entry.key === wanted)));
+  choose(shown.slice(Math.min(...places), Math.max(...places) + 1));
 }
 
 /* Make a row the one that keys are about. */
@@ -59,12 +52,11 @@ export function focusRow(row, options) {
 /* Rows that have come: links leave the order of Tab to the rows, and what was selected is
    again. */
 export function prepare(within) {
-  for (const link of within.querySelectorAll("tr[aria-selected] a")) link.tabIndex = -1;
-  for (const row of within.querySelectorAll("tr[aria-selected]")) {
-    if (chosen.has(entryOf(row).key)) mark(row, true);
+  for (const { row } of rowsThere(within)) {
+    for (const link of row.querySelectorAll("a")) link.tabIndex = -1;
   }
   if (!root.querySelector("tr[tabindex='0']")) {
-    const [first] = rows();
+    const first = root.querySelector("tr[aria-selected]");
     if (first) first.tabIndex = 0;
   }
   show();
@@ -72,25 +64,33 @@ export function prepare(within) {
 
 /* After the listing was loaded anew: forget what is not shown any more. */
 export function forgetHidden() {
-  const there = new Set(rows().map((row) => entryOf(row).key));
+  const there = new Set(allEntries().map(({ key }) => key));
   for (const key of chosen.keys()) if (!there.has(key)) chosen.delete(key);
   anchor = null;
 }
 
-function mark(row, on) {
-  const entry = entryOf(row);
-  if (on) chosen.set(entry.key, entry);
-  else chosen.delete(entry.key);
-  row.ariaSelected = String(on);
-  row.querySelector(".pick input").checked = on;
+function choose(entries) {
+  chosen.clear();
+  for (const entry of entries) chosen.set(entry.key, entry);
+  show();
+}
+
+function mark(within) {
+  for (const { row, entry } of rowsThere(within)) {
+    const on = chosen.has(entry.key);
+    const box = row.querySelector(".pick input");
+    if (row.ariaSelected !== String(on)) row.ariaSelected = String(on);
+    if (box.checked !== on) box.checked = on;
+  }
 }
 
 function show() {
+  mark(root);
   const entries = selected();
   bar.hidden = entries.length === 0;
   const everything = document.getElementById("pick-all");
   if (everything) {
-    everything.checked = entries.length > 0 && entries.length === rows().length;
+    everything.checked = entries.length > 0 && entries.length === allEntries().length;
     everything.indeterminate = entries.length > 0 && !everything.checked;
   }
   if (!entries.length) return;
@@ -99,3 +99,5 @@ function show() {
   const said = files.length ? `${what(entries)}, ${size(bytes)}` : what(entries);
   bar.querySelector("[role=status]").textContent = said;
 }
+
+onFilled(mark);

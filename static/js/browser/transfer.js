@@ -2,7 +2,8 @@
 import { toast } from "../toast.js";
 import { ask, part } from "./dialogs.js";
 import { begin } from "./picker.js";
-import { bucket, reload } from "./screen.js";
+import { reload } from "./rows.js";
+import { bucket } from "./screen.js";
 import { clear } from "./selection.js";
 import { what } from "./texts.js";
 import { batch, wholeFolder } from "./work.js";

@@ -17,7 +17,7 @@ const LAST = "\u{10ffff}";
    passes over a thousand keys, or over whatever lies between two of ours. */
 export async function taken(items, signal) {
   const { bucket, prefix } = items[0];
-  const left = items.map(({ key }) => ({ key, order: bytes(key) })).sort((a, b) => (a.order < b.order ? -1 : 1));
+  const left = items.map(({ key }) => ({ key, order: inOrder(key) })).sort((a, b) => (a.order < b.order ? -1 : 1));
   const wanted = new Set(left.map(({ key }) => key));
   const found = new Map();
   let passed = "";
@@ -26,14 +26,15 @@ export async function taken(items, signal) {
     const query = new URLSearchParams({
       bucket,
       prefix,
-      start_after: bytes(before) < bytes(passed) ? passed : before,
+      start_after: inOrder(before) < inOrder(passed) ? passed : before,
       limit: Math.min(2 * (left.length - next), 1000),
     });
     const page = await listed(query, signal);
     for (const entry of page.objects) if (wanted.has(entry.key)) found.set(entry.key, entry);
     if (!page.next_cursor) break;
     passed = page.objects.at(-1).key;
-    while (next < left.length && left[next].order <= bytes(passed)) next += 1;
+    const reached = inOrder(passed);
+    while (next < left.length && left[next].order <= reached) next += 1;
   }
   return found;
 }
@@ -119,7 +120,8 @@ function justBefore(key) {
   return characters.join("") + (before ? String.fromCodePoint(before) + LAST : "");
 }
 
-/* Return a key so that `<` has the store's order, which is that of its bytes. */
-function bytes(key) {
-  return Array.from(new TextEncoder().encode(key), (byte) => String.fromCharCode(byte)).join("");
+/* Return a key so that `<` has the store's order, that of code points: what JavaScript
+   writes as two halves comes after all else. */
+function inOrder(key) {
+  return key.replace(/[\ud800-\uffff]/g, (half) => String.fromCharCode(half.charCodeAt(0) + (half < "\ue000" ? 0x2000 : -0x800)));
 }

@@ -265,6 +265,29 @@ def test_names_of_any_kind_are_shown_filtered_tagged_and_made_into_folders(
     phone.check_width()
 
 
+def scrolls_far(page: Page) -> None:
+    """Scroll until rows are folded away, select across them, and go back."""
+    pages = page.locator(".files > tbody:not(.more)")
+    rows = page.locator("tr[aria-selected]")
+    rows.first.click()
+    for count in range(2, 8):
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        expect(pages).to_have_count(count)
+    expect(pages.nth(2).locator("tr")).to_have_count(0)
+    rows.last.click(modifiers=["Shift"])
+    expect(page.get_by_text("700 files, 3.4 KiB")).to_be_visible()
+    expect(pages.nth(0).locator("tr")).to_have_count(0)
+    page.keyboard.press("Home")
+    expect(rows.first).to_be_focused()
+    expect(rows.first).to_have_attribute("aria-selected", "true")
+    expect(rows.first.get_by_role("checkbox")).to_be_checked()
+    expect(pages.nth(6).locator("tr")).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.keyboard.press("End")
+    expect(rows.last).to_be_focused()
+    expect(rows.last).to_have_attribute("aria-selected", "false")
+
+
 def test_a_folder_of_very_many_keys_goes_as_a_job(
     chief: Visitor, console: Server, tmp_path: Path
 ) -> None:
@@ -275,6 +298,7 @@ def test_a_folder_of_very_many_keys_goes_as_a_job(
         targets = [{"bucket": "large", "key": f"all/{batch}-{n}"} for n in range(1000)]
         copies = [{"op": "copy", "from": source, "to": target} for target in targets]
         rest(page, "POST", "/batch", json={"operations": copies})
+    scrolls_far(chief.open("/ui/buckets/large/?prefix=all%2F"))
     chief.open("/ui/buckets/large/")
     choose(page, "all", "Delete")
     dialog = page.get_by_role("dialog")
