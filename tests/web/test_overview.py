@@ -139,6 +139,9 @@ def test_names_lead_to_what_they_name(chief: Client, store: Store, alice: User) 
     assert links
     for link in links:
         assert chief.get(link.replace("&amp;", "&")).status_code == 200
+    [holders] = re.findall(r'href="(/admin/[^"]*/storedobject/\?q=\w{64})"', page)
+    found = chief.get(holders).context["cl"].result_list
+    assert {row.bucket.name for row in found} == {"photos", "logs"}
 
 
 def test_the_data_of_a_chart_is_a_table(

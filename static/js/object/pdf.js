@@ -31,13 +31,15 @@ export async function show(stage) {
   for (const canvas of pages.children) watcher.observe(canvas);
 }
 
-/* The page's policy knows no WebAssembly. */
-async function open({ source, decoders }) {
-  const wasmUrl = new URL(decoders, document.baseURI).href;
+/* The page's policy knows no WebAssembly. What a file lacks, its fonts and how its characters are numbered, is
+   fetched when it is needed. */
+async function open({ source, library }) {
+  const wasmUrl = new URL(library, document.baseURI).href;
+  const lacking = { cMapUrl: `${wasmUrl}cmaps/`, standardFontDataUrl: `${wasmUrl}standard_fonts/` };
   const verbosity = pdfjs.VerbosityLevel.ERRORS; // many files are a little wrong
   const parts = { url: source, disableAutoFetch: true, disableStream: true };
   try {
-    return await pdfjs.getDocument({ ...parts, useWasm: false, wasmUrl, enableXfa: false, verbosity }).promise;
+    return await pdfjs.getDocument({ ...parts, ...lacking, useWasm: false, wasmUrl, enableXfa: false, verbosity }).promise;
   } catch (error) {
     throw new Unshowable(error.message); // it is damaged, or wants a password
   }

@@ -35,6 +35,35 @@ def pdf(pages: int) -> bytes:
     return _file(objects)
 
 
+def japanese_pdf() -> bytes:
+    """Return a page with two large characters, in a font that the file has not."""
+    return _file(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Count 1 /Kids [6 0 R] >>",
+            (
+                b"<< /Type /Font /Subtype /Type0 /BaseFont /HeiseiMin-W3"
+                b" /Encoding /UniJIS-UTF16-H /DescendantFonts [4 0 R] >>"
+            ),
+            (
+                b"<< /Type /Font /Subtype /CIDFontType0 /BaseFont /HeiseiMin-W3"
+                b" /CIDSystemInfo << /Registry (Adobe) /Ordering (Japan1)"
+                b" /Supplement 2 >> /FontDescriptor 7 0 R >>"
+            ),
+            _stream(b"", b"BT /F 200 Tf 72 400 Td <65E5672C> Tj ET"),
+            (
+                b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792]"
+                b" /Resources << /Font << /F 3 0 R >> >> /Contents 5 0 R >>"
+            ),
+            (
+                b"<< /Type /FontDescriptor /FontName /HeiseiMin-W3 /Flags 4"
+                b" /FontBBox [-123 -257 1001 910] /ItalicAngle 0 /Ascent 709"
+                b" /Descent -241 /CapHeight 709 /StemV 69 >>"
+            ),
+        ]
+    )
+
+
 def _scan() -> bytes:
     """32 white lines of 32 pixels, each like the one before, and the end (T.6)."""
     image = bytes([255] * 4) + bytes.fromhex("001001")

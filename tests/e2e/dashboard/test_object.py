@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.dashboard.conftest import PASSWORD
-from tests.e2e.dashboard.pictures import pdf, wav
+from tests.e2e.dashboard.pictures import japanese_pdf, pdf, wav
 from tests.e2e.dashboard.visitor import Visitor
 from tests.servers.store import Server
 
@@ -60,6 +60,13 @@ COLOURS = """(canvas) => {
   const words = new Uint32Array(data.buffer);
   for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
   return [...counts.values()].filter((count) => count > words.length / 50).length;
+}"""
+
+# Whether anything dark is in the picture.
+INK = """(canvas) => {
+  const { width, height } = canvas;
+  const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+  return new Uint8Array(data.buffer).some((part) => part < 128);
 }"""
 
 
@@ -117,6 +124,10 @@ def test_a_pdf_is_drawn_page_by_page_as_it_comes_into_view(chief: Visitor) -> No
     expect(last).to_have_attribute("data-drawn", "")
     for canvas in (first, last):
         assert canvas.evaluate(COLOURS) == 3  # paper, rectangle, scan
+    put(chief, "japanese.pdf", japanese_pdf())
+    chief.open(at("japanese.pdf"))
+    expect(page.locator("canvas")).to_have_attribute("data-drawn", "")
+    assert page.locator("canvas").evaluate(INK)
     put(chief, "broken.pdf", b"%PDF-1.4 and no more")
     chief.open(at("broken.pdf"))
     expect(page.get_by_role("heading", name="No preview")).to_be_visible()
