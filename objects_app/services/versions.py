@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import NamedTuple
 
+from django.db.models import Count, Q
 from django.utils.translation import gettext_noop
 
 from objects_app.errors import InvalidArgument
+from objects_app.models import StoredObject
 from objects_app.names import after_prefix
 from objects_app.queries import history, reads
 from objects_app.queries.rows import (
@@ -26,6 +28,14 @@ class VersionsPage(NamedTuple):
 
     entries: list[ListedVersion]
     next_cursor: str | None
+
+
+class Contents(NamedTuple):
+    """How much there is in a bucket: objects, older versions, and delete markers."""
+
+    objects: int
+    older: int
+    markers: int
 
 
 class _Place(NamedTuple):
@@ -90,6 +100,22 @@ def list_versions_of(
             bucket=bucket, key=key, before=before, limit=limit + 1
         )
     return _page(entries, limit)
+
+
+def contents(*, bucket: BucketRow, most: int) -> Contents | None:
+    """Count what is in a bucket; None where that is more than `most` versions."""
+    rows = StoredObject.objects.filter(bucket_id=bucket.id)
+    counted = rows.values("pk", "is_latest", "is_delete_marker")[: most + 1].aggregate(
+        every=Count("pk"),
+        objects=Count("pk", filter=Q(is_latest=True, is_delete_marker=False)),
+        markers=Count("pk", filter=Q(is_delete_marker=True)),
+    )
+    every, objects, markers = (
+        counted[name] for name in ("every", "objects", "markers")
+    )
+    if every > most:
+        return None
+    return Contents(objects, every - objects - markers, markers)
 
 
 def _page(entries: list[ListedVersion], limit: int) -> VersionsPage:

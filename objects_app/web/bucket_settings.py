@@ -17,9 +17,8 @@ from objects_app.access import policy
 from objects_app.access.policy import Action
 from objects_app.access.principals import actor_of, principal_of
 from objects_app.errors import InvalidArgument, StoreError
-from objects_app.services import buckets, grants, jobs, quotas, savings, users
+from objects_app.services import buckets, grants, jobs, quotas, savings, users, versions
 from objects_app.services.grants import Grantee
-from objects_app.services.prefixes import Work
 from objects_app.web.pages import base_url, page
 from objects_app.web.posted import (
     VERSIONING,
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 _ROLES = ("reader", "writer", "owner")
 _KINDS = ("user", "group")
+_MOST_COUNTED = 10_000
 
 
 @require_safe
@@ -52,6 +52,7 @@ def bucket_settings(request: HttpRequest, bucket: str) -> HttpResponseBase:
             "bucket": row,
             "owner": users.name_of(row.owner_id),
             "room": room,
+            "contents": versions.contents(bucket=row, most=_MOST_COUNTED),
             "saving": savings.savings([row.id]).get(row.id),
             "grants": grants.list_grants(bucket=row),
             "roles": _ROLES,
@@ -88,6 +89,33 @@ def delete_bucket(request: HttpRequest, bucket: str) -> HttpResponseBase:
         return redirect("bucket_settings", bucket)
     messages.success(request, _("Bucket %(name)s is deleted.") % {"name": bucket})
     return redirect("home")
+
+
+@require_POST
+@page
+def empty_bucket(request: HttpRequest, bucket: str) -> HttpResponseBase:
+    """Delete all versions for good: now, or by a job where there are many."""
+    principal = principal_of(request)
+    row = policy.bucket_for(principal, bucket, Action.OWN)
+    try:
+        _require_name(request, row)
+        done = jobs.delete_versions(
+            bucket=row, prefix="", user_id=principal.user_id, by=actor_of(request)
+        )
+    except StoreError as error:
+        messages.error(request, error.translated())
+        return redirect("bucket_settings", bucket)
+    if isinstance(done, jobs.JobRow):
+        said = _("The bucket is being emptied: this goes on while you are away.")
+        messages.info(request, said)
+        return redirect("job", done.job_id)
+    told = ngettext(
+        "The bucket is empty: %(count)s version is deleted for good.",
+        "The bucket is empty: %(count)s versions are deleted for good.",
+        done,
+    )
+    messages.success(request, told % {"count": f"{done:,}"})
+    return redirect("bucket_settings", bucket)
 
 
 def _set_visibility(request: HttpRequest, bucket: "BucketRow") -> str:
@@ -144,25 +172,6 @@ def _remove_grant(request: HttpRequest, bucket: "BucketRow") -> str:
     return _("%(name)s has this access no more.") % told
 
 
-def _empty(request: HttpRequest, bucket: "BucketRow") -> str:
-    """Delete all objects: now, or by a job where there are many."""
-    _require_name(request, bucket)
-    done = jobs.perform(
-        kind="delete",
-        work=Work(source=bucket, prefix=""),
-        user_id=principal_of(request).user_id,
-        by=actor_of(request),
-    )
-    if isinstance(done, int):
-        said = ngettext(
-            "%(count)s object is deleted.", "%(count)s objects are deleted.", done
-        )
-        return said % {"count": f"{done:,}"}
-    return _(
-        "A job deletes %(count)s objects: it goes on while you are away. See Jobs."
-    ) % {"count": f"{done.keys_total:,}"}
-
-
 def _require_name(request: HttpRequest, bucket: "BucketRow") -> None:
     if request.POST.get("name", "").strip() != bucket.name:
         raise InvalidArgument(
@@ -186,5 +195,4 @@ _CHANGES: dict[str, Callable[[HttpRequest, "BucketRow"], str]] = {
     "quota": _set_quota,
     "grant": _add_grant,
     "revoke": _remove_grant,
-    "empty": _empty,
 }

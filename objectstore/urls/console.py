@@ -76,6 +76,11 @@ urlpatterns = [
         name="delete_bucket",
     ),
     path(
+        "ui/buckets/<bucket>/settings/empty",
+        bucket_settings.empty_bucket,
+        name="empty_bucket",
+    ),
+    path(
         "ui/buckets/<bucket>/settings/<what>",
         bucket_settings.change_bucket,
         name="change_bucket",

@@ -8,9 +8,18 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from objects_app.models import Allowance, Bucket, BucketFigures, Grant, Job, Role
+from objects_app.models import (
+    Allowance,
+    Bucket,
+    BucketFigures,
+    Grant,
+    Job,
+    Role,
+    StoredObject,
+)
 from objects_app.services import prefixes
 from objects_app.templatetags.console import exact_size
+from objects_app.web import bucket_settings
 from objects_app.web.posted import byte_count
 from tests.access.people import grant, make_user
 from tests.services.store import Store
@@ -63,7 +72,7 @@ def test_the_settings_say_what_is_in_the_bucket_and_whose_it_is(
     assert "public-url" not in shown
 
 
-def test_the_page_takes_five_statements(
+def test_the_page_takes_seven_statements(
     client: Client,
     olga: User,
     settings: LazySettings,
@@ -73,11 +82,11 @@ def test_the_page_takes_five_statements(
     page(client)
     for name in ("ruth", "paul"):
         grant(make_user(name), Role.READER)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         page(client)
 
 
-@pytest.mark.parametrize("path", ["", "visibility", "delete"])
+@pytest.mark.parametrize("path", ["", "visibility", "empty", "delete"])
 def test_who_owns_it_not_is_kept_out(client: Client, olga: User, path: str) -> None:
     will = make_user("will")
     grant(will, Role.WRITER)
@@ -189,19 +198,64 @@ def test_the_bucket_is_emptied_once_its_name_is_typed(
     for key in ("a", "b/c"):
         store.put(key, bucket=store.bucket("photos", owner=olga))
     assert "type the bucket" in change(client, "empty", name="photo")
-    assert change(client, "empty", name="photos") == "2 objects are deleted."
+    assert StoredObject.objects.count() == 2
+    told = change(client, "empty", name="photos")
+    assert told == "The bucket is empty: 2 versions are deleted for good."
+    assert not StoredObject.objects.exists()
     assert "0 objects" in page(client)
 
 
-def test_many_objects_are_left_to_a_job(
+@pytest.fixture
+def versions(client: Client, olga: User) -> None:
+    """Two objects, of one of which there are two older versions; one deleted."""
+    store = Store()
+    change(client, "versioning", versioning="enabled")
+    for key in ("a", "a", "a", "b", "gone"):
+        store.put(key, b"x" * 512, bucket=store.bucket("photos", owner=olga))
+    store.delete("gone", bucket=store.bucket("photos", owner=olga))
+
+
+@pytest.mark.usefixtures("versions")
+def test_what_goes_for_good_is_named_before(client: Client) -> None:
+    shown = page(client)
+    assert "2.5 KiB go for good" in shown
+    for what in ("2 objects", "3 older versions", "1 delete marker"):
+        assert f"<li> {what} </li>" in shown
+
+
+@pytest.mark.usefixtures("versions")
+def test_of_many_versions_the_total_is_named(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket_settings, "_MOST_COUNTED", 5)
+    shown = page(client)
+    assert "<li> 5 objects and older versions </li>" in shown
+    assert "all delete markers" in shown
+    Bucket.objects.update(versioning="off")
+    assert "<li> 5 objects </li>" in page(client)
+
+
+@pytest.mark.usefixtures("versions")
+def test_older_versions_and_delete_markers_go_too_and_then_the_bucket(
+    client: Client,
+) -> None:
+    assert "still has objects" in change(client, "delete", name="photos")
+    assert "6 versions are deleted for good" in change(client, "empty", name="photos")
+    client.post(f"{SETTINGS}delete", {"name": "photos"})
+    assert not Bucket.objects.exists()
+
+
+@pytest.mark.usefixtures("versions")
+def test_many_versions_are_left_to_a_job_that_is_shown(
     client: Client, olga: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prefixes, "MOST_KEYS", 1)
-    store = Store()
-    for key in ("a", "b"):
-        store.put(key, bucket=store.bucket("photos", owner=olga))
-    assert "A job deletes 2 objects" in change(client, "empty", name="photos")
-    assert Job.objects.get().user_id == olga.pk
+    answer = client.post(f"{SETTINGS}empty", {"name": "photos"}, follow=True)
+    job = Job.objects.get()
+    assert (job.user_id, job.kind) == (olga.pk, "delete_versions")
+    assert answer.redirect_chain == [(f"/ui/jobs/{job.job_id}/", 302)]
+    assert "is being emptied" in answer.content.decode()
+    assert "0 of 6 versions" in re.sub(r"\s+", " ", answer.content.decode())
 
 
 def test_a_bucket_is_deleted_when_it_is_empty_and_its_name_typed(

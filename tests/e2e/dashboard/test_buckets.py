@@ -13,6 +13,17 @@ from tests.servers.store import Server
 pytestmark = [pytest.mark.e2e, pytest.mark.postgresql_only]
 
 SETTINGS = "/ui/buckets/my-photos/settings/"
+FILL = """async () => {
+  const token = document.querySelector("meta[name=csrf-token]").content;
+  const headers = {"X-CSRFToken": token};
+  const steps = [["PUT", "a"], ["PUT", "a"], ["PUT", "b"], ["DELETE", "b"]];
+  for (const [method, key] of steps) {
+    const path = `/buckets/my-photos/objects/${key}`;
+    const body = method === "PUT" ? "twelve bytes" : undefined;
+    const answer = await fetch(path, {method, headers, body});
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+}"""
 
 
 def test_a_bucket_from_its_name_to_its_end(
@@ -45,6 +56,17 @@ def test_a_bucket_from_its_name_to_its_end(
     page.get_by_role("button", name="Remove chief").click()
     page.get_by_role("button", name="Remove access").click()
     expect(page.get_by_text("chief has this access no more")).to_be_visible()
+
+    page.evaluate(FILL)
+    page.reload()
+    page.get_by_role("button", name="Empty", exact=True).click()
+    dialog = page.get_by_role("dialog", name="Empty bucket my-photos?")
+    for what in ("1 object", "2 older versions", "1 delete marker"):
+        expect(dialog.get_by_role("listitem").filter(has_text=what)).to_be_visible()
+    chief.check_accessibility()
+    dialog.get_by_label("Type the bucket's name").fill("my-photos")
+    dialog.get_by_role("button", name="Delete everything for good").click()
+    expect(page.get_by_text("4 versions are deleted for good")).to_be_visible()
 
     phone = visit(phone=True, dark=True)
     phone.sign_in("chief", PASSWORD)
