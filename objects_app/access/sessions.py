@@ -1,7 +1,7 @@
 """Sessions of the console as their users see them: listed, and ended.
 
-A session that was ended signs nobody in to the console from then on, and to the API on
-other nodes within ACCESS_CACHE_SECONDS.
+A session that was ended signs nobody in to the admin from then on, and to dashboard and
+API neither: in this process at once, in others within ACCESS_CACHE_SECONDS.
 """
 
 from datetime import datetime

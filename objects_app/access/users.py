@@ -1,7 +1,7 @@
 """Users as administrators see and change them.
 
-A change counts here at once, on other nodes within ACCESS_CACHE_SECONDS: for sessions,
-access keys, tokens and presigned URLs alike.
+A change counts in this process at once, in others within ACCESS_CACHE_SECONDS: for
+sessions, access keys, tokens and presigned URLs alike.
 """
 
 import secrets

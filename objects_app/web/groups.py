@@ -77,7 +77,7 @@ def _do(request: HttpRequest, name: str) -> HttpResponse:
             groups.delete_group(name=name, by=by)
             messages.success(request, _("%(name)s is deleted.") % {"name": name})
             return redirect("groups")
-        case _:
+        case None if "may_create" in wanted:
             may_create = wanted.get("may_create") == "yes"
             groups.let_create(name=name, may_create=may_create, by=by)
     return redirect(address("group", name=name))

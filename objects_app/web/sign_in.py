@@ -51,6 +51,15 @@ class PasswordForm(PasswordChangeForm):
             raise ValidationError(_("This is not your present password.")) from error
         return old
 
+    def clean(self) -> dict[str, Any]:
+        """Refuse the old password as the new one: somebody else may know it."""
+        super().clean()
+        data = self.cleaned_data
+        if data.get("old_password", "") == data.get("new_password1"):
+            told = _("This is your present password: choose another one.")
+            self.add_error("new_password1", told)
+        return data
+
 
 class SignIn(LoginView):
     """The one login page; `next` never leaves this host."""

@@ -291,6 +291,15 @@ def test_a_weak_new_password_is_refused(client: Client, ann: User) -> None:
     assert "too common" in client.post("/ui/password/", data).content.decode()
 
 
+def test_a_password_that_was_made_is_no_new_one(client: Client) -> None:
+    made = users.create_user(name="bob", by=BY)
+    sign_in(client, "bob", made)
+    data = {"old_password": made, "new_password1": made, "new_password2": made}
+    answer = client.post("/ui/password/", data)
+    assert "your present password" in answer.content.decode()
+    assert client.get("/ui/")["Location"] == "/ui/password/"
+
+
 def test_strangers_are_asked_to_sign_in_before_the_password_page(
     client: Client,
 ) -> None:

@@ -289,3 +289,14 @@ def test_a_lock_of_what_is_no_address_is_not_released(
     answer = chief.post("/ui/lockouts/", {"username": "ann", "address": address})
     assert answer.status_code == 400
     assert f"{address} is no address" in answer.content.decode()
+
+
+@pytest.mark.parametrize("sent", [{}, {"do": "nothing"}])
+def test_a_form_that_says_nothing_of_a_group_changes_nothing(
+    chief: Client, sent: dict[str, str]
+) -> None:
+    Group.objects.create(name="press")
+    here = "/ui/groups/one?name=press"
+    chief.post(here, {"may_create": "yes"})
+    assert chief.post(here, sent)["Location"] == here
+    assert "makes buckets" in words(chief, here)
