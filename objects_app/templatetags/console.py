@@ -175,5 +175,8 @@ def name_in(key: str, prefix: str) -> str:
 
 @register.simple_tag
 def object_path(bucket: str, key: str, version: str = "") -> str:
-    """Return where the REST API has an object's bytes, the latest without a version."""
-    return url_path(bucket, key, version=version)
+    """Return where the REST API has an object's bytes, the latest without a version.
+
+    From here: browsers save no link that leads elsewhere, they open it.
+    """
+    return url_path(bucket, key, version=version, redirect="0")

@@ -172,7 +172,7 @@ def _line(entry: "ListedEntry", prefix: str, at: str) -> Line:
         name=_shown(key.removeprefix(prefix)),
         is_folder=False,
         href=address("object", bucket, key=key, version=version),
-        download=url_path(bucket, key, version=version),
+        download=url_path(bucket, key, version=version, redirect="0"),
         content_type=entry.content_type,
         size=entry.size,
         changed=entry.created_at,

@@ -140,7 +140,6 @@ def _facts(
     who = "" if public else "-u KEY_ID:SECRET "
     return {
         "kind": kind_of(content_type=stored.content_type, key=key, size=stored.size),
-        "download": url_path(bucket.name, key, version=version),
         "source": url_path(bucket.name, key, version=version, redirect="0"),
         "link": link,
         "path": f"{bucket.name}/{key}",

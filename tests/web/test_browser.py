@@ -132,7 +132,7 @@ def test_an_objects_row_has_its_size_type_and_bytes(
     page = reader.get(HERE, {"prefix": "a/"}).content.decode()
     assert "#file-text" in page
     assert ">1 B<" in page
-    assert 'href="/buckets/photos/objects/a/b.txt"' in page
+    assert 'href="/buckets/photos/objects/a/b.txt?redirect=0"' in page
     assert 'href="/archive?bucket=photos&amp;prefix=a%2F..%2F"' in page
     assert "/buckets/photos/objects?key=a/../c" in part(reader, "prefix=a/../")
 
@@ -254,7 +254,7 @@ def test_a_folder_is_shown_as_it_was(reader: Client, versioned: Bucket) -> None:
     assert names(page) == ["a", "deep"]
     assert "You see this folder as it was on" in page
     assert hrefs(page)[0] == f"{HERE}object?key=in%2Fa&version=v0"
-    assert "/buckets/photos/objects/in/a?version=v0" in page
+    assert "/buckets/photos/objects/in/a?version=v0&amp;redirect=0" in page
     assert "at=2026-01-01T01" in hrefs(page)[1]
     assert "data-may-write" not in page
     assert "browser/main" not in page

@@ -18,9 +18,11 @@ export function put(item, signal, moved) {
   });
 }
 
-/* Whether an item is what the store has under its key: an answer may be lost, but not what it was about. */
+/* Whether an item is what the store has under its key: an answer may be lost, but not what it was about.
+   It is read from here: the page's policy lets it come from nowhere else. */
 export async function isStored(item, signal) {
-  const answer = await fetch(objectPath(item.bucket, item.key), { signal }).catch(() => {
+  const path = objectPath(item.bucket, item.key, { redirect: "0" });
+  const answer = await fetch(path, { signal }).catch(() => {
     throw new Unreachable();
   });
   if (!answer.ok) throw new Refused({}, answer.status);
