@@ -65,7 +65,7 @@ def test_a_bucket_from_its_name_to_its_end(
         expect(dialog.get_by_role("listitem").filter(has_text=what)).to_be_visible()
     chief.check_accessibility()
     dialog.get_by_label("Type the bucket's name").fill("my-photos")
-    dialog.get_by_role("button", name="Delete everything for good").click()
+    dialog.get_by_role("button", name="Delete all for good").click()
     expect(page.get_by_text("4 versions are deleted for good")).to_be_visible()
 
     phone = visit(phone=True, dark=True)
