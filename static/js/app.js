@@ -57,8 +57,9 @@ window.addEventListener("pageshow", () => {
 
 localTimes(document);
 document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt));
-/* What comes into a dialog opens it. */
+/* What comes into a dialog opens it; in one that is open, it has the focus of what it replaced. */
 document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+  if (target.matches("dialog[open]")) target.querySelector("a, button, select, input:not([type=hidden])")?.focus();
   if (!target.matches("dialog:not([open])")) return;
   for (const menu of document.querySelectorAll("details.dropdown[open]")) menu.open = false;
   target.showModal();

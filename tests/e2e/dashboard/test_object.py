@@ -192,6 +192,7 @@ def test_a_link_is_shared_with_somebody_who_cannot_sign_in(
     dialog.get_by_role("button", name="Make the link").click()
     link = dialog.locator("#shared-link").text_content() or ""
     expect(dialog.get_by_role("img", name="QR code of the link")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Copy the link")).to_be_focused()
     chief.check_accessibility()
 
     stranger = browser.new_context(accept_downloads=True)
