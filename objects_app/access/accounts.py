@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _MOST = 10_000
+PASSWORD_TO_CHANGE = "password_to_change"  # noqa: S105 a value of sessions
 
 
 class Account(NamedTuple):
@@ -55,6 +56,14 @@ class KeyAccount:
     ends: float | None
 
 
+class Session(NamedTuple):
+    """A session of the console, and whether it began with a password that was made for
+    its user, who has not chosen another yet."""
+
+    user_id: int
+    has_password_to_change: bool
+
+
 _lock = Lock()
 _remembered: TTLCache[Hashable, Any] | None = None
 
@@ -74,8 +83,8 @@ def key_account(key_id: str) -> KeyAccount | None:
     return found
 
 
-def session_user(session_key: str) -> int | None:
-    """Return whose session of the console this is; None: nobody's any more."""
+def session(session_key: str) -> Session | None:
+    """Return the session of the console; None: it is nobody's any more."""
     if not (session_key.isascii() and session_key.isalnum()):
         return None
     return _remember(("session", session_key), partial(_find_session, session_key))
@@ -157,14 +166,14 @@ def _seconds(start: datetime, end: datetime) -> float:
     return (end - start).total_seconds()
 
 
-def _find_session(session_key: str) -> int | None:
+def _find_session(session_key: str) -> Session | None:
     """As Django's `get_user`, which would renew the session's key after a change of
     SECRET_KEY: no answer of the data plane could hand the new cookie out."""
-    session = SessionStore(session_key)
-    user = _find_account(int(session.get(SESSION_KEY, 0)))
-    held = session.get(HASH_SESSION_KEY, "")
+    kept = SessionStore(session_key)
+    user = _find_account(int(kept.get(SESSION_KEY, 0)))
+    held = kept.get(HASH_SESSION_KEY, "")
     if user is None or not any(
         constant_time_compare(held, valid) for valid in user.auth_hashes
     ):
         return None
-    return user.user_id
+    return Session(user.user_id, PASSWORD_TO_CHANGE in kept)

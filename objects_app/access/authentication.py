@@ -194,8 +194,8 @@ def _by_session(request: HttpRequest, nobody: Principal) -> Principal:
 
 def _session_user(request: HttpRequest) -> Account | None:
     session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
-    user_id = accounts.session_user(session_key) if session_key else None
-    return accounts.account(user_id) if user_id is not None else None
+    session = accounts.session(session_key)
+    return accounts.account(session.user_id) if session is not None else None
 
 
 def _require_csrf_header(request: HttpRequest) -> None:

@@ -24,7 +24,6 @@ from objects_app.services import audit
 _NAME_CHARACTERS = 150  # of a user's name in the database
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _Operation = JournalEntry.Operation
-_TO_CHANGE = "password_to_change"  # in the session
 
 # Of each process. Argon2 takes 100 MiB for each hash, and a third of a second: a burst
 # of logins must take neither a node's memory nor all of its threads.
@@ -85,13 +84,14 @@ def sign_in_with_password(request: HttpRequest, user: User) -> None:
     """As `sign_in`, and keep in mind whether the password is to be changed first."""
     sign_in(request, user)
     if TemporaryPassword.objects.filter(user=user).exists():
-        request.session[_TO_CHANGE] = True
+        request.session[accounts.PASSWORD_TO_CHANGE] = True
 
 
 def has_password_to_change(request: HttpRequest) -> bool:
     """Whether this session began with a password that was made for the user, and has
     not been changed since."""
-    return _TO_CHANGE in request.session
+    session = accounts.session(request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""))
+    return session is not None and session.has_password_to_change
 
 
 def sign_out(request: HttpRequest) -> None:
@@ -106,7 +106,7 @@ def record_password_change(request: HttpRequest) -> None:
     """Write down that the signed-in user has a new password; other sessions end."""
     label = request.user.get_username()
     TemporaryPassword.objects.filter(user__username=label).delete()
-    request.session.pop(_TO_CHANGE, None)
+    request.session.pop(accounts.PASSWORD_TO_CHANGE, None)
     accounts.forget()
     record(request, _Operation.CHANGE_PASSWORD, label=label)
 

@@ -72,7 +72,7 @@ def test_the_settings_say_what_is_in_the_bucket_and_whose_it_is(
     assert "public-url" not in shown
 
 
-def test_the_page_takes_seven_statements(
+def test_the_page_takes_six_statements(
     client: Client,
     olga: User,
     settings: LazySettings,
@@ -82,7 +82,7 @@ def test_the_page_takes_seven_statements(
     page(client)
     for name in ("ruth", "paul"):
         grant(make_user(name), Role.READER)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         page(client)
 
 

@@ -66,7 +66,7 @@ def test_what_is_saved_is_shown_with_the_time_it_was_measured_at(
     assert 'datetime="2026-05-02T10:30:00.000Z"' in shown
 
 
-def test_the_page_takes_seven_statements(
+def test_the_page_takes_six_statements(
     client: Client,
     olga: User,
     settings: LazySettings,
@@ -80,7 +80,7 @@ def test_the_page_takes_seven_statements(
     Bucket.objects.create(name="hers", owner=make_user("marie"))
     grant(olga, Role.READER, "in/", bucket="hers")
     page(client)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         shown = page(client)
     assert "hers/in/" in shown
 
