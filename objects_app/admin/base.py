@@ -1,12 +1,16 @@
 """What all pages of the admin have in common."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
-from django.http import HttpRequest
+from django.core.exceptions import BadRequest, ValidationError
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from objects_app.access.addresses import client_address
 from objects_app.admin.lists import BoundedPaginator, KeysetList, Rows
@@ -34,6 +38,8 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not at run time
     ) -> tuple[Rows, bool]:
         """Search along the indexes only."""
         term = search_term.strip()
+        if not is_storable(term):
+            return queryset.none(), False
         return (self.find(queryset, term) if term else queryset), False
 
     def find(self, rows: Rows, term: str) -> Rows:
@@ -50,6 +56,23 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not at run time
         if not is_storable(object_id):
             return None
         return super().get_object(request, object_id, from_field)
+
+    def changeform_view(
+        self, request: HttpRequest, *args: Any, **named: Any
+    ) -> HttpResponse:
+        """Refuse what names no row there could be, where a form names rows."""
+        for field in (*self.opts.fields, *self.opts.many_to_many):
+            if field.remote_field is not None:
+                given = filter(None, request.POST.getlist(field.name))
+                _check_ids(field.remote_field.model, given)
+        return super().changeform_view(request, *args, **named)
+
+    def response_action(
+        self, request: HttpRequest, queryset: Rows
+    ) -> HttpResponseBase | None:
+        """Refuse what names no row there could be, among those to act on."""
+        _check_ids(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME))
+        return super().response_action(request, queryset)
 
     def lookup_allowed(
         self, lookup: str, value: str, request: HttpRequest | None = None
@@ -86,3 +109,14 @@ def actor_of(request: HttpRequest) -> Actor:
         request_id=request.request_id,  # type: ignore[attr-defined]
         address=client_address(request),
     )
+
+
+def _check_ids(model: type[Model], ids: Iterable[str]) -> None:
+    """Raises BadRequest for what can be no row's: Django would fail over it."""
+    try:
+        for given in ids:
+            if not is_storable(given):
+                raise ValidationError(given)
+            model._meta.pk.clean(given, None)
+    except ValidationError as error:
+        raise BadRequest("A form names a row that there cannot be.") from error

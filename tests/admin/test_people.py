@@ -181,3 +181,26 @@ def test_a_group_s_page_leads_to_the_dashboard(chief: Client) -> None:
     page = chief.get(change(group)).content.decode()
     assert 'href="/ui/groups/one?name=a+%26+b"' in page
     assert chief.get(changelist("auth_group", "a &")).context["cl"].result_list
+
+
+@pytest.mark.parametrize("strange", ["abc", "\0", "9" * 30])
+def test_an_action_on_what_can_be_no_row_is_refused(
+    chief: Client, strange: str
+) -> None:
+    form = {"action": "promote", "_selected_action": strange, "confirmed": "yes"}
+    assert chief.post(changelist("auth_user"), form).status_code == 400
+
+
+@pytest.mark.parametrize("strange", ["abc", "\0"])
+def test_a_form_that_names_what_can_be_no_row_is_refused(
+    chief: Client, strange: str
+) -> None:
+    bob, bucket = User.objects.create(username="bob"), Bucket.objects.create(name="bob")
+    assert chief.post(change(bob), {"groups": strange}).status_code == 400
+    assert chief.post(change(bucket), {"owner": strange}).status_code == 400
+
+
+def test_no_name_that_is_offered_has_a_nul(chief: Client) -> None:
+    asked = {"app_label": "objects_app", "model_name": "bucket", "field_name": "owner"}
+    answer = chief.get("/admin/autocomplete/", {**asked, "term": "a\0"})
+    assert answer.json()["results"] == []
