@@ -145,6 +145,7 @@ def _set_quota(request: HttpRequest, bucket: "BucketRow") -> str:
     changes = {
         name: read(wanted[field]) if field in wanted else None
         for name, field, read in limits
+        if field in request.POST
     }
     buckets.change_bucket(bucket=bucket, changes=changes, by=actor_of(request))
     return _("The quota is changed.")

@@ -117,6 +117,7 @@ def _set_allowance(request: HttpRequest, row: UserRow) -> None:
             ("bytes_quota", byte_count),
             ("objects_quota", whole_number),
         )
+        if name in request.POST
     }
     quotas.change_allowance(user_id=row.user_id, changes=changes, by=actor_of(request))
     messages.success(request, _("The allowance is changed."))

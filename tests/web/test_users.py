@@ -185,8 +185,8 @@ def test_an_allowance_is_set_in_words_that_people_use(
     owned = quotas.owned(user_id=olga.pk)
     assert owned[3:] == (3, 3 * 2**29, 1000)
     assert "1.5 GiB" in words(chief, "/ui/users/olga/")
-    chief.post("/ui/users/olga/", {"do": "allowance"})
-    assert quotas.owned(user_id=olga.pk)[3:] == (None, None, None)
+    chief.post("/ui/users/olga/", {"do": "allowance", "buckets": ""})
+    assert quotas.owned(user_id=olga.pk)[3:] == (None, 3 * 2**29, 1000)
     for wrong in ({"buckets": "-1"}, {"bytes_quota": "much"}, {"buckets": "9" * 12}):
         answer = chief.post("/ui/users/olga/", {"do": "allowance", **wrong})
         assert answer.status_code == 400
