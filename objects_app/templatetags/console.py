@@ -134,15 +134,15 @@ def amount(number: int | None, unit: str) -> str:
 def moment(when: datetime | None, form: str = "") -> SafeString | str:
     """Return a time in UTC that the page's script makes the reader's.
 
-    As `ago` it becomes "3 minutes ago". Empty for None.
+    As `ago` it becomes "3 minutes ago", as `exact` it has seconds. Empty for None.
     """
     if when is None:
         return ""
     utc = when.astimezone(UTC)
     exact = utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    ago = " data-ago" if form == "ago" else ""
+    form = f" data-{form}" if form else ""
     shown = f"{utc:%Y-%m-%d %H:%M} UTC"
-    return SafeString(f'<time datetime="{exact}"{ago}>{shown}</time>')
+    return SafeString(f'<time datetime="{exact}"{form}>{shown}</time>')
 
 
 @register.filter

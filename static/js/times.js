@@ -9,7 +9,8 @@ export function localTimes(root) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     element.title = exact.format(moment);
-    element.textContent = element.matches("[data-ago]") ? ago(moment) : short.format(moment);
+    const format = element.matches("[data-exact]") ? exact : short;
+    element.textContent = element.matches("[data-ago]") ? ago(moment) : format.format(moment);
   }
 }
 

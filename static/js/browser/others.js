@@ -47,6 +47,7 @@ export async function changeTags(entries) {
   }
   document.querySelector("#tags form").reset();
   part("tags", "title").textContent = interpolate(gettext("Tags of %s"), [what(files)]);
+  part("tags", "now").textContent = files.length === 1 ? await tagsOf(files[0]) : "";
   const answer = await ask("tags");
   if (!answer) return;
   const tags = {};
@@ -60,6 +61,15 @@ export async function changeTags(entries) {
   const done = files.length - failures.length;
   if (done) toast(interpolate(ngettext("Tags of one file changed.", "Tags of %s files changed.", done), [done.toLocaleString()]));
   for (const { name, why } of failures.slice(0, 3)) toast(`${name}: ${why}`, "error");
+}
+
+/* Return a file's tags in words. */
+async function tagsOf({ key }) {
+  const { tags } = await api("GET", objectPath(bucket, key, { describe: 1 }));
+  const said = Object.entries(tags)
+    .map(([name, value]) => `${name}=${value}`)
+    .sort();
+  return said.length ? interpolate(gettext("Now: %s"), [said.join(", ")]) : gettext("It has none yet.");
 }
 
 /* Show how an entry is called elsewhere. */

@@ -1,4 +1,5 @@
 /* Moving, copying and renaming: files by their keys, folders by their prefixes. */
+import { api, Refused } from "../api.js";
 import { toast } from "../toast.js";
 import { ask, part } from "./dialogs.js";
 import { begin } from "./picker.js";
@@ -6,7 +7,7 @@ import { reload } from "./rows.js";
 import { bucket } from "./screen.js";
 import { clear } from "./selection.js";
 import { what } from "./texts.js";
-import { batch, wholeFolder } from "./work.js";
+import { batch, TAKEN, wholeFolder } from "./work.js";
 
 const WORDS = {
   move: { title: gettext("Move %s"), yes: gettext("Move here"), done: gettext("Moved: %s."), busy: gettext("Moving “%s”") },
@@ -46,6 +47,7 @@ export async function rename(entry) {
   if (!name || name === entry.name) return null;
   const parent = entry.key.slice(0, entry.key.length - entry.name.length - (entry.isFolder ? 1 : 0));
   try {
+    if (entry.isFolder) await requireNoFolder(`${parent}${name}/`);
     await send("move", [entry], { bucket }, () => parent + name);
   } finally {
     clear();
@@ -53,6 +55,12 @@ export async function rename(entry) {
   }
   toast(interpolate(gettext("It is called “%s” now."), [name]));
   return `${parent}${name}${entry.isFolder ? "/" : ""}`;
+}
+
+/* A folder that gets another's name would become one with it: keys say nothing of it. */
+async function requireNoFolder(prefix) {
+  const listed = await api("GET", `/objects?${new URLSearchParams({ bucket, prefix, limit: 1 })}`);
+  if (listed.objects.length) throw new Refused({ code: TAKEN }, 412);
 }
 
 async function send(verb, entries, to, keyOf) {

@@ -6,7 +6,7 @@ import { why } from "./texts.js";
 
 const MOST_OPERATIONS = 1000;
 const AT_ONCE = 6;
-const TAKEN = "precondition_failed";
+export const TAKEN = "precondition_failed";
 
 /* Somebody said no to a question: nothing more is done. */
 export class Stopped extends Error {}

@@ -143,6 +143,11 @@ def test_a_folder_is_browsed_selected_renamed_moved_zipped_deleted_and_brought_b
 
     page.get_by_role("link", name="main", exact=True).click()
     choose(page, "old", "Rename")
+    page.get_by_role("textbox", name="New name").fill("other")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Something of this name is there already.")).to_be_visible()
+    shows(page, "files", "old", "other")
+    choose(page, "old", "Rename")
     page.get_by_role("textbox", name="New name").fill("new")
     page.keyboard.press("Enter")
     expect(row(page, "new")).to_be_focused()
@@ -219,6 +224,9 @@ def test_names_of_any_kind_are_shown_filtered_tagged_and_made_into_folders(
     page.get_by_role("textbox", name="Add").fill("project=apollo 11\nraw=")
     page.get_by_role("button", name="Change tags").click()
     expect(page.get_by_text("Tags of one file changed.")).to_be_visible()
+    choose(page, "up.txt", "Tags")
+    expect(page.get_by_text("Now: project=apollo 11, raw=")).to_be_visible()
+    page.keyboard.press("Escape")
     found = json.loads(rest(page, "GET", "/search?bucket=odd&tag.project=apollo%2011"))
     assert [entry["key"] for entry in found["objects"]] == ["../up.txt"]
 
