@@ -263,16 +263,12 @@ class RateLimited(StoreError):
 class PreconditionFailed(StoreError):
     """If-Match, If-None-Match or If-Unmodified-Since did not hold."""
 
-    def __init__(
-        self,
-        message: str = gettext_noop(
+    def __init__(self, message: str = "", /, **parameters: object) -> None:
+        anyway = gettext_noop(
             "The object is not in the state that the conditions ask for: "
             "read it again and decide anew."
-        ),
-        /,
-        **parameters: object,
-    ) -> None:
-        super().__init__(message, **parameters)
+        )
+        super().__init__(message or anyway, **parameters)
 
 
 class SourceIsTarget(StoreError):
