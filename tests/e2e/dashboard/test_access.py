@@ -78,7 +78,12 @@ def test_a_user_is_made_signs_in_and_is_shut_out(
     page.get_by_role("button", name="Allow", exact=True).click()
     page.get_by_text("makes buckets").wait_for()
     dora = visit(javascript=False)
-    dora.sign_in("dora", password)
+    dora.sign_in("dora", password, leads_to="/ui/password/")
+    dora.page.fill("[name=old_password]", password)
+    for name in ("new_password1", "new_password2"):
+        dora.page.fill(f"[name={name}]", "staple-battery-horse")
+    dora.page.get_by_role("button", name="Change it").click()
+    dora.page.get_by_text("Your password is changed.").wait_for()
     assert dora.page.get_by_role("link", name="Users").count() == 0
 
     page.get_by_role("button", name="Disable").click()

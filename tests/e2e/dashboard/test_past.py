@@ -87,7 +87,9 @@ def test_a_folder_is_seen_as_it_was_and_restored(
     phone.check_width()
 
     page.get_by_role("button", name="Restore").click()
-    expect(page.get_by_role("status").first).to_contain_text("Restored: 1")
+    expect(page.get_by_role("status").first).to_contain_text(
+        "Restored. As they were again: 1"
+    )
     expect(page.get_by_role("link", name="back", exact=True)).to_be_visible()
     expect(page.get_by_role("link", name="new", exact=True)).to_have_count(0)
 

@@ -40,13 +40,13 @@ class Visitor:
         self.page.on("request", self._look_at_request)
         self.page.on("response", self._look_at_answer)
 
-    def sign_in(self, name: str, password: str) -> None:
+    def sign_in(self, name: str, password: str, leads_to: str = "/ui/") -> None:
         """Sign in at the login page."""
         self.page.goto("/ui/login/")
         self.page.fill("[name=username]", name)
         self.page.fill("[name=password]", password)
         self.page.click("button[type=submit]")
-        self.page.wait_for_url("**/ui/")
+        self.page.wait_for_url(f"**{leads_to}")
 
     def open(self, path: str) -> Page:
         """Open a page and wait for what it loads."""
