@@ -10,7 +10,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 
 from objects_app.access.addresses import client_address
 from objects_app.admin.lists import BoundedPaginator, KeysetList, Rows
@@ -69,7 +69,7 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not at run time
 
     def response_action(
         self, request: HttpRequest, queryset: Rows
-    ) -> HttpResponseBase | None:
+    ) -> HttpResponse | None:
         """Refuse what names no row there could be, among those to act on."""
         _check_ids(self.model, request.POST.getlist(ACTION_CHECKBOX_NAME))
         return super().response_action(request, queryset)
