@@ -7,11 +7,20 @@ import pytest
 from objects_app.models import StoredObject
 from objects_app.queries import reads, sql
 from objects_app.queries.plans import Again
+from objects_app.queries.rows import BucketRow
 from objects_app.services import changes, drafts
 from objects_app.services.drafts import Draft
 from tests.services.store import ACTOR, Store
 
 pytestmark = pytest.mark.django_db
+
+
+def move_to_b(draft: Draft, bucket: BucketRow) -> None:
+    """Move "a" there, as it is now."""
+    found = reads.find_object("test", "a")
+    assert found is not None
+    assert found[1] is not None
+    draft.move(found[1], out_of=bucket, into=bucket, key="b")
 
 
 def test_a_move_that_lost_some_races_reads_under_the_locks_of_its_keys(
@@ -27,10 +36,7 @@ def test_a_move_that_lost_some_races_reads_under_the_locks_of_its_keys(
         lock_keys(locked[-1])
 
     def draw(draft: Draft) -> None:
-        found = reads.find_object("test", "a")
-        assert found is not None
-        assert found[1] is not None
-        draft.move(found[1], out_of=bucket, into=bucket, key="b")
+        move_to_b(draft, bucket)
         if not locked:
             store.put("a")
 
@@ -57,10 +63,7 @@ def test_who_gives_way_to_another_over_the_locks_of_keys_reads_anew(
         lock_keys(keys)
 
     def draw(draft: Draft) -> None:
-        found = reads.find_object("test", "a")
-        assert found is not None
-        assert found[1] is not None
-        draft.move(found[1], out_of=bucket, into=bucket, key="b")
+        move_to_b(draft, bucket)
         if not asked:
             store.put("a")
 
