@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Response, expect
+from playwright.sync_api import Response, Route, expect
 
 from tests.e2e.dashboard.conftest import PASSWORD
 from tests.e2e.dashboard.uploads import MIB, Uploads, digests, make_files
@@ -234,3 +234,19 @@ def test_files_are_uploaded_without_scripts(
     expect(plain.page.get_by_role("status")).to_contain_text("2 files uploaded.")
     sent = digests(files)
     assert uploads.stored() == {f"here/{key}": sent[key] for key in sent}
+
+
+def test_a_click_before_the_scripts_are_there_is_not_lost(
+    chief: Visitor, tmp_path: Path
+) -> None:
+    uploads = Uploads(chief, "early")
+    files = make_files(tmp_path, {"early.txt": 4})
+    page, held = chief.page, list[Route]()
+    page.route("**/uploads/index*.js", lambda route: held.append(route))  # noqa: PLW0108 it marks what it is given
+    with page.expect_request("**/uploads/index*.js"):
+        page.reload(wait_until="commit")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Upload files").first.click()
+        held.pop().continue_()
+    chooser.value.set_files(files / "early.txt")
+    uploads.expect_title("1 uploaded")
