@@ -13,11 +13,18 @@ _COLUMNS = ", ".join(f"o.{name}" for name in ObjectRow._fields)
 _LATEST = "o.is_latest AND NOT o.is_delete_marker"
 
 if connection.vendor == "postgresql":
-    KEYS = "(SELECT jsonb_array_elements_text(%(keys)s::jsonb))"
+    # Not a join: planned while the bucket was empty, it looks at each key for each row.
+    AMONG_KEYS = "o.key = ANY(%(keys)b::text[])"
     _BYTES = "octet_length(o.key)"
 else:
-    KEYS = "(SELECT value FROM json_each(%(keys)s))"
+    AMONG_KEYS = "o.key IN (SELECT value FROM json_each(%(keys)s))"
     _BYTES = "length(CAST(o.key AS blob))"
+
+
+def listed(keys: Sequence[str]) -> list[str] | str:
+    """Return the parameter `keys` of AMONG_KEYS."""
+    each_once = list(dict.fromkeys(keys))
+    return each_once if connection.vendor == "postgresql" else json.dumps(each_once)
 
 
 class Extent(NamedTuple):
@@ -35,8 +42,8 @@ def latest_of(*, bucket_id: int, keys: Sequence[str]) -> dict[str, ObjectRow]:
     """
     found = run.rows(
         f"SELECT {_COLUMNS} FROM stored_object o"
-        f" WHERE o.bucket_id = %(bucket_id)s AND o.key IN {KEYS} AND {_LATEST}",
-        {"bucket_id": bucket_id, "keys": json.dumps(list(keys))},
+        f" WHERE o.bucket_id = %(bucket_id)s AND {AMONG_KEYS} AND {_LATEST}",
+        {"bucket_id": bucket_id, "keys": listed(keys)},
     )
     return {row.key: row for row in map(reads.to_object, found)}
 
