@@ -124,8 +124,9 @@ def pre_fork(server: Any, worker: Any) -> None:
         worker.core = min(sorted(os.sched_getaffinity(0)), key=lambda core: taken[core])
 
 
-def post_fork(_server: Any, worker: Any) -> None:
+def post_fork(server: Any, worker: Any) -> None:
     """Say how long clients are waited for, and stay on the chosen core."""
+    worker.unheard = server.SIG_QUEUE
     worker.silence = options.body_timeout_seconds
     worker.least = options.body_min_bytes_per_second
     worker.bodies = options.bodies

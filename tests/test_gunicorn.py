@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -122,7 +123,7 @@ def test_each_worker_gets_a_core_and_its_successor_the_free_one(
         os, "sched_setaffinity", lambda _pid, cores: pinned.append(cores), raising=False
     )
     cfg = load()
-    server = SimpleNamespace(WORKERS={})
+    server = SimpleNamespace(WORKERS={}, SIG_QUEUE=SimpleQueue())
 
     def spawn(pid: int) -> None:
         worker = SimpleNamespace()

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -19,7 +20,9 @@ import psycopg
 import pytest
 
 from tests.blobs.bodies import digest, random_body
+from tests.e2e.store import ROOT, environment
 from tests.e2e.wire import Wire
+from tests.servers.ports import free_port
 from tests.servers.store import Server, store
 
 pytestmark = pytest.mark.e2e
@@ -181,6 +184,40 @@ def test_idle_connections_do_not_delay_the_end(tmp_path: Path) -> None:
         assert time.monotonic() - started < 20  # of the 30 that requests have
         assert used.closed()
         assert silent.closed()
+
+
+EARLY = """
+import os, signal, time
+from objectstore import gunicorn
+from objectstore.gunicorn import *
+
+def post_fork(server, worker):
+    gunicorn.post_fork(server, worker)
+    os.kill(os.getppid(), signal.SIGTERM)
+    while server.SIG_QUEUE.empty():  # until the master has passed it on
+        time.sleep(0.01)
+"""
+
+
+@pytest.mark.once
+def test_sigterm_ends_also_a_worker_that_does_not_handle_signals_yet(
+    tmp_path: Path,
+) -> None:
+    configuration = tmp_path / "early.py"
+    configuration.write_text(EARLY)
+    variables = {"PORT": str(free_port()), "WEB_CONCURRENCY": "1"}
+    started = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", str(configuration)],
+        cwd=ROOT,
+        env=environment(
+            ENV_FILE=os.devnull, DATA_DIR=str(tmp_path / "data"), **variables
+        ),
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 0
+    assert time.monotonic() - started < 25  # of the 30 that requests have
 
 
 @pytest.mark.once
