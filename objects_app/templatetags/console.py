@@ -9,7 +9,7 @@ from django import template
 from django.template import Context
 from django.templatetags.static import static
 from django.utils.formats import number_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -146,19 +146,22 @@ def moment(when: datetime | None, form: str = "") -> SafeString | str:
 
 
 @register.filter
-def marking(text: str, part: str) -> SafeString | str:
-    """Return a text with each place marked where it has the part, in any case."""
-    if not part:
-        return text
-    pieces = re.split(f"({re.escape(part)})", text, flags=re.IGNORECASE)
-    return format_html_join(
-        "",
-        "{}",
-        (
-            (format_html("<mark>{}</mark>", piece) if at % 2 else piece,)
-            for at, piece in enumerate(pieces)
-        ),
+def marking(text: str, part: str) -> SafeString:
+    """Return a key with each place marked where it has the part, in any case; its
+    lines end after a slash where they can."""
+    pieces = (
+        re.split(f"({re.escape(part)})", text, flags=re.IGNORECASE) if part else [text]
     )
+    return SafeString(
+        "".join(
+            f"<mark>{_breaking(piece)}</mark>" if at % 2 else _breaking(piece)
+            for at, piece in enumerate(pieces)
+        )
+    )
+
+
+def _breaking(text: str) -> str:
+    return escape(text).replace("/", "/<wbr>")
 
 
 @register.simple_tag(takes_context=True)

@@ -75,7 +75,7 @@ def test_a_part_of_a_name_is_found_in_any_case_and_marked(
 ) -> None:
     shown = page(client, "?q=summer")
     assert found(shown) == ["2026/Summer/a b.jpg", "2026/summer.pdf"]
-    assert "2026/<mark>Summer</mark>/a b.jpg" in shown
+    assert "2026/<wbr><mark>Summer</mark>/<wbr>a b.jpg" in shown
     assert 'href="/ui/buckets/photos/object?key=2026%2FSummer%2Fa+b.jpg"' in shown
     assert 'href="/ui/buckets/photos/?prefix=2026%2FSummer%2F"' in shown
 
@@ -210,3 +210,4 @@ def test_marks_are_put_around_text_never_into_it() -> None:
     assert marking("a<b>A", "a") == "<mark>a</mark>&lt;b&gt;<mark>A</mark>"
     assert marking("a.c", ".") == "a<mark>.</mark>c"
     assert marking("abc", "") == "abc"
+    assert marking("a/bc", "/b") == "a<mark>/<wbr>b</mark>c"
