@@ -327,6 +327,21 @@ def test_a_folder_of_very_many_keys_goes_as_a_job(
     assert page.get_by_role("button", name="Undo").count() == 0
 
 
+def test_what_went_wrong_is_shown_once_until_it_is_closed(chief: Visitor) -> None:
+    page = chief.page
+    make(page, "wrong", ["folder/a"])
+    chief.open("/ui/buckets/wrong/")
+    row(page, "folder").get_by_role("checkbox").check()
+    page.get_by_role("button", name="Tags").click()
+    page.get_by_role("button", name="Tags").click()
+    said = page.get_by_role("alert")
+    expect(said).to_have_count(1)
+    expect(said).to_contain_text("Tags are of files")
+    chief.check_accessibility()
+    said.get_by_role("button", name="Close").click()
+    expect(said).to_have_count(0)
+
+
 def test_the_first_load_is_small(chief: Visitor) -> None:
     page = chief.page
     make(page, "small", [f"a name of some length {number}" for number in range(150)])

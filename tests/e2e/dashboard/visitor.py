@@ -4,6 +4,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
 _SERIOUS = {"serious", "critical"}
+_AXE: dict[str, object] = {"preload": False, "resultTypes": ["violations"]}
 
 
 class Visitor:
@@ -58,7 +59,7 @@ class Visitor:
 
     def check_accessibility(self) -> None:
         """Note each serious finding of axe about what is shown now."""
-        found = Axe().run(self.page, options={"preload": False}).response["violations"]
+        found = Axe().run(self.page, options=_AXE).response["violations"]
         for finding in found:
             if finding["impact"] in _SERIOUS:
                 where = [node["target"] for node in finding["nodes"]]
