@@ -121,10 +121,9 @@ def test_an_upload_goes_on_after_all_that_comes_in_between(
     uploads.expect_percent(15)
     uploads.press("Pause all")
     uploads.expect_title("Paused: 0 of 1 file")
-    chief.page.context.set_offline(True)
+    uploads.slow(0, offline=True)
     uploads.press("Go on with all")
     expect(uploads.panel).to_contain_text("You are offline.")
-    chief.page.context.set_offline(False)
     uploads.slow(30 * MIB)
     uploads.expect_percent(40)
 
@@ -161,6 +160,7 @@ def test_an_upload_goes_on_after_all_that_comes_in_between(
     assert uploads.stored() == {k: v for k, v in digests(files).items() if k != "b"}
     chief.open("/ui/buckets/patient/")
     expect(left).to_be_hidden()
+    chief.forgive("ERR_INTERNET_DISCONNECTED")
     uploads.tolerate("401")  # unless the listing was the first to ask
     uploads.tolerate("409")  # asked while the store still keeps what arrived before
 

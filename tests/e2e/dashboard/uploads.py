@@ -43,6 +43,7 @@ class Uploads:
         self.page: Page = visitor.page
         self.title = self.page.locator("#upload-title")
         self.panel = self.page.locator("#upload-panel")
+        self._network = self.devtools()
         assert self.ask("PUT", f"/buckets/{bucket}").ok
         self.open()
 
@@ -83,12 +84,12 @@ class Uploads:
         """Return a session of the browser's own protocol."""
         return self.page.context.new_cdp_session(self.page)
 
-    def slow(self, per_second: int) -> None:
+    def slow(self, per_second: int, *, offline: bool = False) -> None:
         """Let no more bytes a second leave the page; 0: as many as can."""
-        self.devtools().send(
+        self._network.send(
             "Network.emulateNetworkConditions",
             {
-                "offline": False,
+                "offline": offline,
                 "latency": 0,
                 "downloadThroughput": -1,
                 "uploadThroughput": per_second or -1,
