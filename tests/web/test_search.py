@@ -56,9 +56,9 @@ def part(client: Client, query: str, *, status: int = 200) -> str:
 
 
 def found(shown: str) -> list[str]:
-    """Return the keys of the lines, their marks left out."""
+    """Return the keys of the lines, their marks and places to break left out."""
     links = re.findall(r'/object\?key=[^"]*"><bdi>(.*?)</bdi>', shown)
-    return [re.sub("</?mark>", "", link) for link in links]
+    return [re.sub("</?mark>|<wbr>", "", link) for link in links]
 
 
 def test_nothing_is_searched_before_anything_is_asked(
