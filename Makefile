@@ -10,7 +10,7 @@ DEV = @VENV="$(VENV)" sh tools/bootstrap.sh dev
 WITHOUT_SERVERS = unset TEST_DATABASE_URL DATABASE_URL TEST_S3_BUCKET_NAME;
 WITH_SERVERS = $(PYTHON_BIN) -m tests.with_servers
 # More of them than cores, as they wait for programs; files in turn, the long ones first.
-BESIDE = -n 4 --dist loadgroup --no-loadscope-reorder
+BESIDE = -n 4 --dist loadfile --no-loadscope-reorder
 SIDE_BY_SIDE = -n logical --maxprocesses 4 --dist worksteal
 # Measuring takes twice the time, and what the doors do is measured on SQLite.
 MEASURED = $(PYTHON_BIN) -m coverage run -m pytest

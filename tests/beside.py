@@ -61,15 +61,6 @@ def _alone(item: pytest.Item) -> bool:
     return item.get_closest_marker("alone") is not None
 
 
-def group(items: list[pytest.Item]) -> None:
-    """Give those that run alone the last turn, one after the other: the others leave
-    once. The other tests of a file stay together (xdist's `--dist loadgroup`)."""
-    items.sort(key=_alone)
-    for item in items:
-        name = "alone" if _alone(item) else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(name))
-
-
 def register(config: pytest.Config) -> None:
     """Let a worker's tests take turns with those of the others."""
     if (worker := getattr(config, "workerinput", None)) is not None:

@@ -72,7 +72,6 @@ def pytest_collection_modifyitems(
     left_out = [item for item in items if any(map(item.get_closest_marker, others))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
-    beside.group(items)
 
 
 _ASKING = {

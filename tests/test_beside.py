@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.beside import Turns, group
+from tests.beside import Turns
 
 
 @pytest.fixture
@@ -47,14 +47,8 @@ def test_nobody_waits_but_for_one_who_is_alone(workers: tuple[Turns, Turns]) -> 
 class Item:
     """What `Turns` asks a test for."""
 
-    def __init__(self, *, alone: bool, nodeid: str = "") -> None:
+    def __init__(self, *, alone: bool) -> None:
         self._alone = alone
-        self.nodeid = nodeid
-        self.groups: list[str] = []
-
-    def add_marker(self, marker: pytest.MarkDecorator) -> None:
-        assert marker.name == "xdist_group"
-        self.groups += marker.args
 
     def get_closest_marker(self, name: str) -> str | None:
         assert name == "alone"
@@ -80,14 +74,3 @@ def test_the_next_one_who_is_alone_stays_alone(workers: tuple[Turns, Turns]) -> 
     assert not would_wait(other, alone=True)
     run(one, alone, None)
     assert not would_wait(other, alone=True)
-
-
-def test_who_runs_alone_comes_last_and_the_others_with_those_of_their_file() -> None:
-    first = Item(alone=True, nodeid="a.py::first")
-    second = Item(alone=False, nodeid="a.py::second")
-    third = Item(alone=False, nodeid="b.py::third[x::y]")
-    fourth = Item(alone=True, nodeid="b.py::fourth")
-    items = [first, second, third, fourth]
-    group(cast("Any", items))
-    assert items == [second, third, first, fourth]
-    assert [item.groups for item in items] == [["a.py"], ["b.py"], ["alone"], ["alone"]]
