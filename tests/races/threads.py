@@ -37,11 +37,14 @@ def race(*parties: Callable[[], Any]) -> list[Any]:
 
 
 def wait_until_somebody_waits_for_a_lock() -> None:
-    """Return once some session of this PostgreSQL waits for another's lock."""
+    """Return once some session of this database waits for another's lock."""
     deadline = time.monotonic() + 10
     with connection.cursor() as cursor:
         while time.monotonic() < deadline:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+                " WHERE NOT granted AND datname = current_database()"
+            )
             if cursor.fetchone()[0]:
                 return
             time.sleep(0.01)
