@@ -4,6 +4,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
 _SERIOUS = {"serious", "critical"}
+_COLOURS_REST = """() => Promise.allSettled(
+  document.getAnimations().filter(one => one instanceof CSSTransition)
+    .map(one => one.finished)
+).then(() => null)"""
 _AXE: dict[str, object] = {"preload": False, "resultTypes": ["violations"]}
 
 
@@ -58,7 +62,8 @@ class Visitor:
         return self.page
 
     def check_accessibility(self) -> None:
-        """Note each serious finding of axe about what is shown now."""
+        """Note each serious finding of axe about what is shown once colours rest."""
+        self.page.evaluate(_COLOURS_REST)
         found = Axe().run(self.page, options=_AXE).response["violations"]
         for finding in found:
             if finding["impact"] in _SERIOUS:
