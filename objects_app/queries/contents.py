@@ -10,7 +10,7 @@ from objects_app.queries import run
 from objects_app.queries.plans import aware
 from objects_app.queries.reads import TODAY, View, keys_in
 from objects_app.queries.rows import BucketRow, ContentRow, Span
-from objects_app.queries.sources import AMONG_KEYS, listed
+from objects_app.queries.sources import among
 
 
 def contents(
@@ -26,7 +26,8 @@ def contents(
 
 def contents_of_keys(*, bucket: BucketRow, keys: Sequence[str]) -> Iterator[ContentRow]:
     """As `contents`, of these keys; those that are not there are left out."""
-    return _contents(bucket, AMONG_KEYS, {"keys": listed(keys)}, TODAY)
+    wanted, parameters = among(keys)
+    return _contents(bucket, wanted, parameters, TODAY)
 
 
 def _contents(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -13,18 +13,22 @@ _COLUMNS = ", ".join(f"o.{name}" for name in ObjectRow._fields)
 _LATEST = "o.is_latest AND NOT o.is_delete_marker"
 
 if connection.vendor == "postgresql":
-    # Not a join: planned while the bucket was empty, it looks at each key for each row.
-    AMONG_KEYS = "o.key = ANY(%(keys)b::text[])"
     _BYTES = "octet_length(o.key)"
 else:
-    AMONG_KEYS = "o.key IN (SELECT value FROM json_each(%(keys)s))"
     _BYTES = "length(CAST(o.key AS blob))"
 
 
-def listed(keys: Sequence[str]) -> list[str] | str:
-    """Return the parameter `keys` of AMONG_KEYS."""
+def among(keys: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """Return the condition that `o.key` is one of these, and its parameters.
+
+    Not a join on PostgreSQL: planned while the bucket was empty, it looks at each key
+    for each row.
+    """
     each_once = list(dict.fromkeys(keys))
-    return each_once if connection.vendor == "postgresql" else json.dumps(each_once)
+    if connection.vendor == "postgresql":
+        return "o.key = ANY(%(keys)b::text[])", {"keys": each_once}
+    wanted = json.dumps(each_once)
+    return "o.key IN (SELECT value FROM json_each(%(keys)s))", {"keys": wanted}
 
 
 class Extent(NamedTuple):
@@ -40,10 +44,11 @@ def latest_of(*, bucket_id: int, keys: Sequence[str]) -> dict[str, ObjectRow]:
 
     All are as they were at one moment.
     """
+    wanted, parameters = among(keys)
     found = run.rows(
         f"SELECT {_COLUMNS} FROM stored_object o"
-        f" WHERE o.bucket_id = %(bucket_id)s AND {AMONG_KEYS} AND {_LATEST}",
-        {"bucket_id": bucket_id, "keys": listed(keys)},
+        f" WHERE o.bucket_id = %(bucket_id)s AND {wanted} AND {_LATEST}",
+        {"bucket_id": bucket_id, **parameters},
     )
     return {row.key: row for row in map(reads.to_object, found)}
 

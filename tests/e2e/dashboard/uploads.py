@@ -85,7 +85,7 @@ class Uploads:
         return self.page.context.new_cdp_session(self.page)
 
     def slow(self, per_second: int, *, offline: bool = False) -> None:
-        """Let no more bytes a second leave the page; 0: as many as can."""
+        """Let no more bytes a second leave the page; 0: as many as can. Or none."""
         self._network.send(
             "Network.emulateNetworkConditions",
             {
